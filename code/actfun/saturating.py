@@ -1,0 +1,256 @@
+"""Saturating functions: sigmoid, tanh, softsign, their hard forms and log-sigmoid.
+
+Every exponential here is taken of a number that is not positive, so nothing
+overflows; nowhere is 1 subtracted from a number close to 1.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from .activation import Activation, Interval, Kink
+
+
+def sigmoid(x):
+    """1 / (1 + exp(-x)), written exp(min(x, 0)) / (1 + exp(-|x|))."""
+    return np.exp(np.minimum(x, 0)) / (1 + np.exp(-np.abs(x)))
+
+
+def sigmoid_slope(x):
+    """t / (1 + t)^2 with t = exp(-|x|): symmetric in x, no subtraction."""
+    t = np.exp(-np.abs(x))
+    return t / (1 + t) ** 2
+
+
+def log_sigmoid(x):
+    """log(sigmoid(x)), written min(x, 0) - log1p(exp(-|x|))."""
+    return np.minimum(x, 0) - np.log1p(np.exp(-np.abs(x)))
+
+
+def log_sigmoid_slope(x):
+    """sigmoid(-x)."""
+    return sigmoid(-x)
+
+
+def hard_sigmoid(x):
+    """min(max(x + 3, 0), 6) / 6. Adding before dividing keeps it exact near -3."""
+    return np.minimum(np.maximum(x + 3, 0), 6) / 6
+
+
+def hard_sigmoid_slope(x):
+    """1/6 inside (-3, 3), else 0; 0 at both kinks, as TensorFlow and PyTorch return."""
+    return _where_number(x, np.abs(x) < 3, 1 / 6)
+
+
+def tanh(x):
+    """tanh(x)."""
+    return np.tanh(x)
+
+
+def tanh_slope(x):
+    """4t / (1 + t)^2 with t = exp(-|x|)^2; the textbook's 1 - tanh^2 cancels in the tails."""
+    t = np.exp(-np.abs(x)) ** 2
+    return 4 * t / (1 + t) ** 2
+
+
+def hard_tanh(x):
+    """min(max(x, -1), 1)."""
+    return np.minimum(np.maximum(x, -1), 1)
+
+
+def hard_tanh_slope(x):
+    """1 inside (-1, 1), else 0; 0 at both kinks, as PyTorch returns."""
+    return _where_number(x, np.abs(x) < 1, 1)
+
+
+def softsign(x):
+    """x / (1 + |x|). The largest number stands in for infinity, which would give NaN."""
+    size = np.minimum(np.abs(x), np.finfo(x.dtype).max)
+    return np.copysign(size / (1 + size), x)
+
+
+def softsign_slope(x):
+    """1 / (1 + |x|)^2, squared last so that the square cannot overflow."""
+    t = 1 / (1 + np.abs(x))
+    return t * t
+
+
+def _where_number(x, condition, value):
+    """`value` where the condition holds, 0 elsewhere, NaN where x is NaN."""
+    out = condition.astype(x.dtype)
+    if value != 1:
+        out *= x.dtype.type(value)
+    missing = np.isnan(x)
+    if missing.any():
+        out = np.where(missing, x, out)
+    return out
+
+
+ENTRIES = (
+    Activation(
+        name="sigmoid",
+        title="Sigmoid",
+        aliases=("logistic", "expit"),
+        family="saturating",
+        function=sigmoid,
+        slope=sigmoid_slope,
+        formula=r"\sigma(x) = \frac{1}{1 + e^{-x}}",
+        derivative_formula=r"\sigma(x)\,(1 - \sigma(x))",
+        range=Interval(0.0, 1.0),
+        smoothness=math.inf,
+        lipschitz=0.25,
+        saturates=(0.0, 1.0),
+        advantages=(
+            "reads as a probability: the output of a binary classifier and the gate of an LSTM",
+            "smooth, bounded, with a derivative that comes from the output alone",
+        ),
+        drawbacks=(
+            "its slope never exceeds 1/4 and vanishes on both sides",
+            "its outputs are all positive, which shifts the mean of the next layer's input",
+        ),
+        libraries={
+            "Keras": "keras.activations.sigmoid",
+            "PyTorch": "torch.nn.Sigmoid",
+            "JAX": "jax.nn.sigmoid",
+        },
+        year=1986,
+        reference="rumelhart1986",
+    ),
+    Activation(
+        name="hard_sigmoid",
+        title="Hard sigmoid",
+        family="saturating",
+        function=hard_sigmoid,
+        slope=hard_sigmoid_slope,
+        formula=r"\min(\max(x + 3,\, 0),\, 6) / 6",
+        derivative_formula=r"\begin{cases}1/6 & -3 < x < 3\\ 0 & |x| > 3\end{cases}",
+        range=Interval(0.0, 1.0, True, True),
+        smoothness=0,
+        lipschitz=1 / 6,
+        saturates=(0.0, 1.0),
+        kinks=(
+            Kink(-3.0, 0.0, "0, as TensorFlow and PyTorch return"),
+            Kink(3.0, 0.0, "0, as TensorFlow and PyTorch return"),
+        ),
+        advantages=("a sigmoid without an exponential, for small devices and quantised gates",),
+        drawbacks=(
+            "its slope is exactly 0 outside (-3, 3), so a unit can stop learning altogether",
+            "two definitions are in use: x/6 + 1/2 here, 0.2 x + 0.5 in Keras 2",
+        ),
+        libraries={
+            "Keras": "keras.activations.hard_sigmoid",
+            "PyTorch": "torch.nn.Hardsigmoid",
+            "JAX": "jax.nn.hard_sigmoid",
+        },
+        year=2015,
+        reference="courbariaux2015",
+    ),
+    Activation(
+        name="log_sigmoid",
+        title="Log-sigmoid",
+        aliases=("logsigmoid",),
+        family="saturating",
+        function=log_sigmoid,
+        slope=log_sigmoid_slope,
+        formula=r"\ln \sigma(x) = -\ln(1 + e^{-x})",
+        derivative_formula=r"\sigma(-x)",
+        range=Interval(-math.inf, 0.0),
+        smoothness=math.inf,
+        lipschitz=1.0,
+        saturates=(None, 0.0),
+        advantages=("the log-likelihood of a binary label without overflow or a logarithm of 0",),
+        drawbacks=("a term of a loss, not a hidden unit: its outputs are all negative",),
+        libraries={
+            "Keras": "keras.activations.log_sigmoid",
+            "PyTorch": "torch.nn.LogSigmoid",
+            "JAX": "jax.nn.log_sigmoid",
+        },
+    ),
+    Activation(
+        name="tanh",
+        title="Tanh",
+        aliases=("hyperbolic_tangent",),
+        family="saturating",
+        function=tanh,
+        slope=tanh_slope,
+        formula=r"\tanh x = \frac{e^{x} - e^{-x}}{e^{x} + e^{-x}}",
+        derivative_formula=r"1 - \tanh^2 x",
+        range=Interval(-1.0, 1.0),
+        smoothness=math.inf,
+        lipschitz=1.0,
+        odd=True,
+        zero_centred=True,
+        saturates=(-1.0, 1.0),
+        single_pass=True,
+        advantages=(
+            "odd: centred inputs give centred outputs",
+            "slope 1 at 0, four times the sigmoid's",
+        ),
+        drawbacks=("it saturates on both sides, faster than the sigmoid",),
+        libraries={
+            "Keras": "keras.activations.tanh",
+            "PyTorch": "torch.nn.Tanh",
+            "JAX": "jax.nn.tanh",
+        },
+        year=1998,
+        reference="lecun2012",
+    ),
+    Activation(
+        name="hard_tanh",
+        title="Hard tanh",
+        family="saturating",
+        function=hard_tanh,
+        slope=hard_tanh_slope,
+        formula=r"\min(\max(x,\, -1),\, 1)",
+        derivative_formula=r"\begin{cases}1 & -1 < x < 1\\ 0 & |x| > 1\end{cases}",
+        range=Interval(-1.0, 1.0, True, True),
+        smoothness=0,
+        lipschitz=1.0,
+        odd=True,
+        zero_centred=True,
+        saturates=(-1.0, 1.0),
+        kinks=(
+            Kink(-1.0, 0.0, "0, as PyTorch returns"),
+            Kink(1.0, 0.0, "0, as PyTorch returns"),
+        ),
+        advantages=("a tanh without an exponential, with slope exactly 1 inside",),
+        drawbacks=("its slope is exactly 0 outside (-1, 1)",),
+        libraries={
+            "Keras": "keras.activations.hard_tanh",
+            "PyTorch": "torch.nn.Hardtanh",
+            "JAX": "jax.nn.hard_tanh",
+        },
+        year=2004,
+        reference="collobert2004",
+    ),
+    Activation(
+        name="softsign",
+        title="Softsign",
+        aliases=("soft_sign",),
+        family="saturating",
+        function=softsign,
+        slope=softsign_slope,
+        formula=r"\frac{x}{1 + |x|}",
+        derivative_formula=r"\frac{1}{(1 + |x|)^2}",
+        range=Interval(-1.0, 1.0),
+        smoothness=1,
+        lipschitz=1.0,
+        odd=True,
+        zero_centred=True,
+        saturates=(-1.0, 1.0),
+        advantages=(
+            "its slope falls like 1/x², not exponentially: far units still learn a little",
+            "no exponential",
+        ),
+        drawbacks=("it approaches its limits so slowly that it seldom says a clear yes or no",),
+        libraries={
+            "Keras": "keras.activations.softsign",
+            "PyTorch": "torch.nn.Softsign",
+            "JAX": "jax.nn.soft_sign",
+        },
+        year=2009,
+        reference="bergstra2009",
+    ),
+)

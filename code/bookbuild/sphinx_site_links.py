@@ -1,0 +1,34 @@
+"""Sphinx extension: a link to a chapter's source leads to the chapter.
+
+Pages link to each other by source file, ``[text](../catalogue/rectifiers.md)``, which works in any editor and on any code
+host. In the staged book an executable chapter is an ``.ipynb``, so the ending is put right while the page is read.
+"""
+
+import re
+from pathlib import Path
+
+from sphinx.application import Sphinx
+
+LINK = re.compile(r"(\]\(|\]:\s+)(?!\w+:|/|#)([^)\s#\"\\]+)\.md(?=[)#\s])")
+
+
+def point_to_staged(text: str, folder: Path) -> str:
+    """The text with ``.md`` replaced by ``.ipynb`` in links whose target is staged as a notebook."""
+
+    def one(match):
+        target = folder / match[2]
+        is_notebook = target.with_name(target.name + ".ipynb").is_file() and not target.with_name(target.name + ".md").is_file()
+        return f"{match[1]}{match[2]}{'.ipynb' if is_notebook else '.md'}"
+
+    return LINK.sub(one, text)
+
+
+def read_source(app: Sphinx, docname: str, source: list[str]) -> None:
+    """Correct the links of one page."""
+    source[0] = point_to_staged(source[0], Path(app.env.doc2path(docname)).parent)
+
+
+def setup(app: Sphinx) -> dict:
+    """Register the extension."""
+    app.connect("source-read", read_source)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
