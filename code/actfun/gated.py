@@ -54,8 +54,9 @@ def swish(x, beta=1.0):
     """x * sigmoid(beta * x)."""
     if isinstance(beta, float) and beta == 1:
         return silu(x)
-    x64, z, error = _swish_argument(x, beta)
-    return _times_sigmoid(x64, z, error).astype(x.dtype)
+    near, z, error = _swish_argument(x, beta)
+    shut = z <= 1 - CLOSED
+    return _times_sigmoid(np.where(shut, near, x), z, error).astype(x.dtype)
 
 
 def swish_slope(x, beta=1.0):
@@ -68,22 +69,23 @@ def swish_slope(x, beta=1.0):
 
 def swish_beta_slope(x, beta=1.0):
     """The derivative in beta: x^2 * s * (1 - s) with s = sigmoid(beta * x)."""
-    x64, z, error = _swish_argument(x, beta)
+    near, z, error = _swish_argument(x, beta)
+    decided = np.abs(z) >= CLOSED - 1
     root = np.exp(-0.5 * np.abs(z))  # s (1 - s) is (root / (1 + root^2))^2
     with np.errstate(over="ignore"):  # at beta = 0 this is x^2 / 4, and may be too large
-        part = x64 * root / (1 + root * root)
+        part = np.where(decided, near, x) * root / (1 + root * root)
         return (part * part * (1 - np.tanh(z / 2) * error)).astype(x.dtype)
 
 
 def _swish_argument(x, beta):
-    """Return x, cut where the gate is shut, and beta * x with its rounding error, in float64."""
+    """Return x cut to where the gate is undecided, beta times that, and its rounding error."""
     beta = np.asarray(beta, np.float64)
     x64 = x.astype(np.float64)
     with np.errstate(divide="ignore", over="ignore"):
         reach = np.minimum(CLOSED / np.abs(beta), 1e150)
     near = np.clip(x64, -reach, reach)
     z, error = product(near, beta)
-    return np.where(z <= 1 - CLOSED, near, x64), z, error
+    return near, z, error
 
 
 def hard_swish(x):
@@ -93,8 +95,8 @@ def hard_swish(x):
 
 def hard_swish_slope(x):
     """(2x + 3) / 6 inside (-3, 3), 0 to the left and 1 to the right of it."""
-    slope = (2 * np.minimum(np.maximum(x, -3), 3) + 3) / 6
-    return np.where(x <= -3, x.dtype.type(0), np.minimum(slope, np.where(x >= 3, 1, 1.5)))
+    inside = (2 * np.minimum(np.maximum(x, -3), 3) + 3) / 6
+    return np.where(np.abs(x) < 3, inside, np.heaviside(x, x.dtype.type(0)))
 
 
 def mish(x):

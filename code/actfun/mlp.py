@@ -124,9 +124,7 @@ class MLP:
         self.dtype = np.dtype(_one_of("dtype", np.dtype(dtype).name, ("float32", "float64")))
         if initialisation is None:
             name = getattr(self.activation, "name", None)
-            initialisation = (
-                "he" if name in RECTIFIERS else "lecun" if name == "selu" else "glorot"
-            )
+            initialisation = "he" if name in RECTIFIERS else "lecun" if name == "selu" else "glorot"
         self.initialisation = _one_of("initialisation", initialisation, INITIALISATIONS)
         deviation = INITIALISATIONS[self.initialisation]
         rng = np.random.default_rng(rng)

@@ -129,14 +129,15 @@ def show_pair(
     axes[0].set(xlabel="pre-activation $x$", ylabel="$f(x)$", title="function", xlim=xlim)
     axes[1].set(xlabel="pre-activation $x$", ylabel="$f'(x)$", title="derivative")
     if len(chosen) > 1 or mark_label:
-        axes[1].legend(loc="best")
+        figure.legend(*axes[1].get_legend_handles_labels(), loc="outside lower center", ncols=5)
     return figure, axes
 
 
 def _broken_at(x: np.ndarray, y: np.ndarray, points: Sequence[float]):
-    """Insert gaps so that no line is drawn across a jump."""
+    """Leave a gap at each of the points, so that no line is drawn across a jump."""
     for point in points:
-        i = int(np.searchsorted(x, point, side="right"))
+        x, y = x[x != point], y[x != point]
+        i = int(np.searchsorted(x, point))
         if 0 < i < x.size:
             x, y = np.insert(x, i, point), np.insert(y, i, np.nan)
     return x, y

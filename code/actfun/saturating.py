@@ -212,8 +212,8 @@ ENTRIES = (
         zero_centred=True,
         saturates=(-1.0, 1.0),
         kinks=(
-            Kink(-1.0, 0.0, "0, as PyTorch returns"),
-            Kink(1.0, 0.0, "0, as PyTorch returns"),
+            Kink(-1.0, 0.0, "0, as PyTorch returns; TensorFlow's clip returns 1"),
+            Kink(1.0, 0.0, "0, as PyTorch returns; TensorFlow's clip returns 1"),
         ),
         advantages=("a tanh without an exponential, with slope exactly 1 inside",),
         drawbacks=("its slope is exactly 0 outside (-1, 1)",),

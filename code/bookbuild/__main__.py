@@ -30,7 +30,13 @@ def main(arguments: list[str] | None = None) -> int:
     for name, text in COMMANDS.items():
         sub = subparsers.add_parser(name, help=text, description=text)
         if name == "execute":
-            sub.add_argument("--force", action="store_true", help="run every chapter")
+            sub.add_argument("--force", action="store_true", help="run what did not change, too")
+            sub.add_argument(
+                "chapter",
+                nargs="*",
+                type=Path,
+                help="only these, for example chapters/catalogue/rectifiers.md",
+            )
         if name == "check":
             sub.add_argument("--source-only", action="store_true", help="without a built site")
     options = parser.parse_args(arguments)
@@ -61,7 +67,7 @@ def _run(options: argparse.Namespace) -> int:
     if options.command == "environment":
         print("The environment is the one in requirements.txt.")
         return 0
-    from bookbuild.book import Book
+    from bookbuild.book import Book, chapter_page
 
     book = Book(root)
     if options.command == "notebooks":
@@ -72,7 +78,8 @@ def _run(options: argparse.Namespace) -> int:
     elif options.command == "execute":
         from bookbuild.execution import execute
 
-        execute(book, force=options.force)
+        pages = [chapter_page(book, path) for path in options.chapter]
+        execute(book, pages or None, force=options.force)
     elif options.command == "build":
         from bookbuild.staging import build
 
@@ -82,9 +89,10 @@ def _run(options: argparse.Namespace) -> int:
 
         return check(book, source_only=options.source_only)
     elif options.command == "test-notebooks":
-        from bookbuild.nbval import test_notebooks
+        from bookbuild.notebook_tests import compare_notebooks
+        from bookbuild.staging import executed_notebooks
 
-        return test_notebooks(book)
+        compare_notebooks(book, executed_notebooks(book))
     return 0
 
 

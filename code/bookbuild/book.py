@@ -139,6 +139,17 @@ class Book:
             raise BookError(f"{name} is not valid YAML: {error}") from None
 
 
+def chapter_page(book: Book, path: Path) -> Page:
+    """Return the page of a chapter's file, in the table of contents or not yet."""
+    path = (path if path.suffix == ".md" else path.with_name(path.name + ".md")).resolve()
+    if not path.is_file() or not path.is_relative_to(book.root):
+        raise BookError(f"There is no chapter {path}. Name its file, chapters/<part>/<slug>.md.")
+    page = Page(path.relative_to(book.root).with_suffix("").as_posix(), path)
+    if not page.executable:
+        raise BookError(f"{page.docname} is not executable: it has no `kernelspec` on top.")
+    return page
+
+
 def _toc_names(node) -> list[str]:
     names = []
     if isinstance(node, dict):

@@ -1,4 +1,4 @@
-"""Is what is installed what the lock file says, and does the lock file fit the ranges?"""
+"""Compare what is installed with the lock file, and the lock file with the ranges."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def _requirements(path: Path) -> list[Requirement]:
             requirement = Requirement(line)
         except InvalidRequirement as error:
             raise BookError(
-                f"{path.name}, line {number}: `{line}` is no requirement ({error})."
+                f"{path.name}, line {number}: `{line}` is no requirement ({str(error).splitlines()[0]})."
                 " The file is made by `make lock`; do not edit it by hand."
             ) from None
         if not _pin(requirement):

@@ -137,7 +137,7 @@ def _stderr(notebook) -> str | None:
 
 
 def _keyed(book: Book, notebook):
-    """Return a copy as jupyter-cache shall compare it: code, tags that matter, the chapter's key."""
+    """Return a copy as jupyter-cache shall compare it: code, tags that matter, the key."""
     keyed = copy.deepcopy(notebook)
     for cell in keyed.cells:
         tags = [tag for tag in cell.metadata.get("tags", []) if tag in RUNNING_TAGS]
@@ -180,8 +180,20 @@ def cached(book: Book, page: Page, cache=None):
     return _merge(notebook, executed)
 
 
-def execute(book: Book, *, progress: bool = True, force: bool = False) -> list[str]:
+def execute(
+    book: Book, chapters: list[Page] | None = None, *, progress: bool = True, force: bool = False
+) -> list[str]:
     """Run the chapters whose key changed and keep their results.
+
+    Parameters
+    ----------
+    book : Book
+    chapters : list of Page, optional
+        Only these; by default every executable page.
+    progress : bool, default True
+        Show it on stdout.
+    force : bool, default False
+        Run chapters that did not change, too.
 
     Returns
     -------
@@ -194,7 +206,8 @@ def execute(book: Book, *, progress: bool = True, force: bool = False) -> list[s
         A chapter failed. Every other chapter has still been run and kept; the failure is not.
     """
     cache = get_cache(book.build / "cache")
-    pages = [page for page in book.chapters if force or cached(book, page, cache) is None]
+    chapters = list(book.chapters) if chapters is None else chapters
+    pages = [page for page in chapters if force or cached(book, page, cache) is None]
     if not pages:
         if progress:
             print("Chapters: nothing changed, nothing to run.", flush=True)
@@ -231,7 +244,7 @@ def execute(book: Book, *, progress: bool = True, force: bool = False) -> list[s
             bar.update()
     if failures:
         raise BookError(
-            f"{len(failures)} of {len(book.chapters)} chapters failed; the others are kept:\n  "
+            f"{len(failures)} of {len(chapters)} chapters failed; the others are kept:\n  "
             + "\n  ".join(sorted(failures))
         )
     return [page.docname for page in pages]

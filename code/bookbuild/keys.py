@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import nbformat
+import yaml
 
 from bookbuild.book import Book
 
@@ -147,6 +148,30 @@ def chapter_key(book: Book, notebook: nbformat.NotebookNode) -> str:
     add("environment", platform.python_version(), sorted(KERNEL_ENVIRONMENT.items()))
     requirements = book.root / "requirements.txt"
     add("lock", requirements.read_text(encoding="utf-8") if requirements.is_file() else "")
-    for path in dependencies(book, (cell.source for cell in cells)):
-        add(path.relative_to(book.root), hashlib.sha256(path.read_bytes()).hexdigest())
+    sources = [cell.source for cell in cells]
+    for path in dependencies(book, sources):
+        content = path.read_bytes()
+        if path.name == "claims.yaml":
+            content = _claims_used(content, sources)
+        add(path.relative_to(book.root), hashlib.sha256(content).hexdigest())
     return digest.hexdigest()
+
+
+def _claims_used(ledger: bytes, sources: Iterable[str]) -> bytes:
+    """Return the part of the ledger that a chapter sees: a verdict changed runs one chapter.
+
+    That part is the entries whose ids the chapter writes out. A chapter that uses the ledger
+    for anything but ``claims.settle`` sees all of it.
+    """
+    trees = [parse_code(source) for source in sources]
+    nodes = [node for tree in trees for node in ast.walk(tree)]
+    uses = {_dotted(node) for node in nodes if isinstance(node, ast.Attribute)}
+    if {use for use in uses if use and "claims." in f"{use}."} - {"claims.settle"}:
+        return ledger
+    written = {text for tree in trees for text in _strings(tree)}
+    try:
+        content = yaml.safe_load(ledger)
+        content["claims"] = [claim for claim in content["claims"] if claim["id"] in written]
+    except (yaml.YAMLError, TypeError, KeyError):
+        return ledger
+    return json.dumps(content, sort_keys=True, default=str).encode()

@@ -11,15 +11,6 @@ from bookbuild.book import Book, BookError, Page
 from bookbuild.keys import parse_code
 from bookbuild.notebooks import read_chapter
 
-VERDICTS = (
-    "holds",
-    "holds under conditions",
-    "does not hold",
-    "not resolvable at this scale",
-    "a convention",
-    "incomplete",
-)
-
 
 @dataclass(frozen=True)
 class SettleCall:
@@ -64,7 +55,7 @@ def settle_calls(page: Page) -> list[SettleCall]:
 
 
 def settled(notebook) -> list[dict]:
-    """Return what a page settled when it ran: ``id``, ``verdict`` and ``evidence`` of each claim."""
+    """Return what a page settled when it ran: id, verdict and evidence of each claim."""
     return [
         dict(output["metadata"]["claim"])
         for cell in notebook.cells
@@ -104,21 +95,24 @@ def claims_data(book: Book, notebooks: dict) -> dict:
     for claim in ledger["claims"]:
         result = results.get(claim["id"], {})
         docname = result.get("docname")
+        sections = ledger["documents"][claim["id"][0]].get("sections", {})
         claims.append(
             {
                 "id": claim["id"],
                 "document": claim["id"][0],
                 "section": str(claim["section"]),
+                "section_title": sections.get(str(claim["section"]), ""),
                 "says": claim["says"],
-                "part": claim.get("part", ""),
+                "open": claim.get("open", ""),
                 "verdict": result.get("verdict"),
+                "correction": result.get("correction") or "",
                 "evidence": result.get("evidence", ""),
                 "docname": docname,
                 "title": book.page(docname).title if docname else "",
             }
         )
     documents = {
-        letter: {key: str(value) for key, value in document.items() if value}
+        letter: {key: str(document.get(key) or "") for key in ("title", "english", "language")}
         for letter, document in ledger["documents"].items()
     }
     return {"documents": documents, "claims": claims}

@@ -486,9 +486,9 @@ def write_notebooks(book: Book, folder: Path | None = None) -> list[Path]:
 
 def leftover_myst(notebook: nbformat.NotebookNode) -> list[str]:
     """Return every piece of MyST in the Markdown cells of a notebook, each with its cell."""
+    fence = re.compile(r"^\s*(?:(?:`{3,}|~{3,})\s*\{.*|:{3,}.*)$", re.MULTILINE)
     pattern = re.compile(
-        r"^\s*(?:`{3,}|~{3,}|:{3,})\s*\{[^}]*\}.*$"  # a directive
-        r"|^\s*:{3,}.*$|^\+\+\+.*$|^%\s.*$|^\([\w:.-]+\)=\s*$|^:[\w-]+:\s.*$"
+        r"^\+\+\+.*$|^%\s.*$|^\([\w:.-]+\)=\s*$|^:[\w-]+:\s.*$"
         r"|\{[a-zA-Z][\w:.-]*\}`[^`]*`"  # a role
         r"|\{\{.*?\}\}|\$\$\s*\([\w:.-]+\)|\[\^[^\]]+\]|\]\([^)\s]*\.md[^)]*\)",
         re.MULTILINE,
@@ -500,5 +500,7 @@ def leftover_myst(notebook: nbformat.NotebookNode) -> list[str]:
         text = re.sub(r"^> ?", "", cell.source, flags=re.M)
         text = re.sub(r"^(`{3,}|~{3,})(?!\s*\{).*?^\1\s*$", "", text, flags=re.S | re.M)
         text = re.sub(r"\$\$.*?\$\$(?!\s*\()|(?<![$\\])\$[^$\n]+\$", "", text, flags=re.S)
-        found += [f"cell {number}: {m[0].strip()}" for m in pattern.finditer(without_code(text))]
+        rest = without_code(fence.sub("", text))
+        left = [*fence.finditer(text), *pattern.finditer(rest)]
+        found += [f"cell {number}: {match[0].strip()}" for match in left]
     return found

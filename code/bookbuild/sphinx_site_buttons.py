@@ -1,8 +1,9 @@
-"""Sphinx extension: what a reader can do with a page: download its notebook, run it elsewhere, see its source, print it.
+"""Sphinx extension: what a reader can do with a page: download, run elsewhere, print.
 
-The theme would hand out the staged file, which is MyST inside and complete with solutions. Here a chapter offers the
-plain notebooks that ``bookbuild`` wrote into ``extra/notebooks/``. Buttons that need the repository's address appear
-when ``repository: url:`` in ``_config.yml`` names it, and are absent when it is empty.
+The theme would hand out the staged file, which is MyST inside and complete with solutions. Here a
+chapter offers the plain notebooks that ``bookbuild`` wrote into ``extra/notebooks/``. Buttons
+that need the repository's address appear when ``repository: url:`` in ``_config.yml`` names it,
+and are absent when it is empty.
 """
 
 import re
@@ -13,7 +14,7 @@ from sphinx.util import logging
 
 logger = logging.getLogger(__name__)
 
-# The branch that the publishing workflow pushes the generated notebooks to; <part>/<slug>.ipynb at its root.
+# The branch that the publishing workflow pushes the notebooks to; <part>/<slug>.ipynb at its root.
 NOTEBOOK_BRANCH = "notebooks"
 
 
@@ -23,7 +24,8 @@ def launch_links(repository: str, services: dict, notebook: str) -> list[tuple[s
     Examples
     --------
     >>> services = {"colab_url": "https://colab.research.google.com", "binderhub_url": "https://mybinder.org"}
-    >>> for name, url, _ in launch_links("https://github.com/o/r", services, "catalogue/rectifiers.ipynb"):
+    >>> address = "https://github.com/o/r"
+    >>> for name, url, _ in launch_links(address, services, "catalogue/rectifiers.ipynb"):
     ...     print(name, url)
     Colab https://colab.research.google.com/github/o/r/blob/notebooks/catalogue/rectifiers.ipynb
     Binder https://mybinder.org/v2/gh/o/r/notebooks?urlpath=lab/tree/catalogue/rectifiers.ipynb
@@ -35,16 +37,18 @@ def launch_links(repository: str, services: dict, notebook: str) -> list[tuple[s
         return []
     links = []
     if services.get("colab_url"):
-        url = f"{services['colab_url'].rstrip('/')}/github/{match[1]}/blob/{NOTEBOOK_BRANCH}/{notebook}"
+        service = services["colab_url"].rstrip("/")
+        url = f"{service}/github/{match[1]}/blob/{NOTEBOOK_BRANCH}/{notebook}"
         links.append(("Colab", url, "_static/images/logo_colab.png"))
     if services.get("binderhub_url"):
-        url = f"{services['binderhub_url'].rstrip('/')}/v2/gh/{match[1]}/{NOTEBOOK_BRANCH}?urlpath=lab/tree/{notebook}"
+        service = services["binderhub_url"].rstrip("/")
+        url = f"{service}/v2/gh/{match[1]}/{NOTEBOOK_BRANCH}?urlpath=lab/tree/{notebook}"
         links.append(("Binder", url, "_static/images/logo_binder.svg"))
     return links
 
 
 def notebook_files(source: Path, docname: str) -> dict[str, str]:
-    """Site paths of the notebooks that a page has: ``exercise`` and ``solution``, if they were staged."""
+    """Return the site paths of a page's ``exercise`` and ``solution`` notebooks, if staged."""
     found = {}
     for kind, folder in (("exercise", "notebooks"), ("solution", "notebooks/solutions")):
         for name in (docname.removeprefix("chapters/"), docname):
@@ -63,26 +67,81 @@ def add_buttons(app: Sphinx, pagename: str, templatename: str, context: dict, do
     groups = []
 
     def link(url, text, hint, icon, label):
-        return {"type": "link", "url": url, "text": text, "tooltip": hint, "icon": icon, "label": label}
+        return {
+            "type": "link",
+            "url": url,
+            "text": text,
+            "tooltip": hint,
+            "icon": icon,
+            "label": label,
+        }
 
     downloads = []
-    root = context["content_root"]  # relative to the page, so it holds under any prefix and from disk
+    root = context[
+        "content_root"
+    ]  # relative to the page, so it holds under any prefix and from disk
     if "exercise" in files:
         hint = "Download this chapter as a notebook, exercises open"
-        downloads.append(link(root + files["exercise"], "Notebook", hint, "fas fa-file-arrow-down", "download-notebook-button"))
+        downloads.append(
+            link(
+                root + files["exercise"],
+                "Notebook",
+                hint,
+                "fas fa-file-arrow-down",
+                "download-notebook-button",
+            )
+        )
     if "solution" in files:
         hint = "Download this chapter as a notebook, with solutions"
-        downloads.append(link(root + files["solution"], "With solutions", hint, "fas fa-list-check", "download-solution-button"))
-    downloads.append({"type": "javascript", "javascript": "window.print()", "text": "Print", "tooltip": "Print this page or save it as PDF",
-                      "icon": "fas fa-print", "label": "download-pdf-button"})
-    groups.append({"type": "group", "tooltip": "Download this page", "icon": "fas fa-download", "buttons": downloads, "label": "download-buttons"})
+        downloads.append(
+            link(
+                root + files["solution"],
+                "With solutions",
+                hint,
+                "fas fa-list-check",
+                "download-solution-button",
+            )
+        )
+    downloads.append(
+        {
+            "type": "javascript",
+            "javascript": "window.print()",
+            "text": "Print",
+            "tooltip": "Print this page or save it as PDF",
+            "icon": "fas fa-print",
+            "label": "download-pdf-button",
+        }
+    )
+    groups.append(
+        {
+            "type": "group",
+            "tooltip": "Download this page",
+            "icon": "fas fa-download",
+            "buttons": downloads,
+            "label": "download-buttons",
+        }
+    )
 
     if "exercise" in files:
         notebook = files["exercise"].removeprefix("notebooks/")
-        launches = launch_links(options.get("repository_url") or "", app.config.launch_services, notebook)
+        launches = launch_links(
+            options.get("repository_url") or "", app.config.launch_services, notebook
+        )
         if launches:
-            buttons = [link(url, name, f"Run this chapter on {name}", icon, f"launch-{name.lower()}") for name, url, icon in launches]
-            groups.insert(0, {"type": "group", "tooltip": "Run this page", "icon": "fas fa-rocket", "buttons": buttons, "label": "launch-buttons"})
+            buttons = [
+                link(url, name, f"Run this chapter on {name}", icon, f"launch-{name.lower()}")
+                for name, url, icon in launches
+            ]
+            groups.insert(
+                0,
+                {
+                    "type": "group",
+                    "tooltip": "Run this page",
+                    "icon": "fas fa-rocket",
+                    "buttons": buttons,
+                    "label": "launch-buttons",
+                },
+            )
     context["header_buttons"][:0] = groups
     context["chapter_notebooks"] = {kind: root + path for kind, path in files.items()}
 

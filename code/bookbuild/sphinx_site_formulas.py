@@ -1,18 +1,19 @@
 r"""Sphinx extension: formulas are set when the book is built, not in the reader's browser.
 
-KaTeX is a script; it runs here in V8 (``py_mini_racer``), once per distinct formula, and leaves HTML for the eye and
-MathML for screen readers. The page needs KaTeX's style sheet and fonts, and no script. A formula that KaTeX does not
-understand is a warning that names the page, and warnings fail the build.
+KaTeX is a script; it runs here in V8 (``py_mini_racer``), once per distinct formula, and leaves
+HTML for the eye and MathML for screen readers. The page needs KaTeX's style sheet and fonts, and
+no script. A formula that KaTeX does not understand is a warning that names the page, and warnings
+fail the build.
 
-Because this is a math renderer of Sphinx's own kind, equation numbers and ``{eq}`` references are Sphinx's, nothing is
-rewritten afterwards, and an incremental build cannot set a formula twice.
+Because this is a math renderer of Sphinx's own kind, equation numbers and ``{eq}`` references are
+Sphinx's, nothing is rewritten afterwards, and an incremental build cannot set a formula twice.
 """
 
 import html
 import json
 import os
 import re
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 from docutils import nodes
@@ -35,8 +36,13 @@ function setFormula(tex, display) {
 # Environments that number their lines. Sphinx numbers equations, so KaTeX must not.
 NUMBERED_ENVIRONMENT = re.compile(r"\\(begin|end)\{(align|alignat|gather|equation|multline)\}")
 # Formulas in tables and other HTML that a cell printed: $...$ or \(...\), not across tags.
-FORMULA_IN_HTML = re.compile(r"\\\(([^<>]+?)\\\)|(?<![\\$\w])\$(?=[^\s$])([^$<>\n]+?)(?<=[^\s\\])\$(?![\w$])")
-UNTOUCHED_HTML = re.compile(r"(<(?:script|style|pre|code|textarea|svg|math)\b.*?</(?:script|style|pre|code|textarea|svg|math)>|<[^>]*>)", re.S | re.I)
+FORMULA_IN_HTML = re.compile(
+    r"\\\(([^<>]+?)\\\)|(?<![\\$\w])\$(?=[^\s$])([^$<>\n]+?)(?<=[^\s\\])\$(?![\w$])"
+)
+UNTOUCHED_HTML = re.compile(
+    r"(<(?:script|style|pre|code|textarea|svg|math)\b.*?</(?:script|style|pre|code|textarea|svg|math)>|<[^>]*>)",
+    re.S | re.I,
+)
 
 
 class FormulaError(ValueError):
@@ -52,7 +58,7 @@ def _context(script: str, process: int) -> MiniRacer:
     return context
 
 
-@lru_cache(maxsize=None)
+@cache
 def set_formula(script: str, tex: str, display: bool = False) -> str:
     """Set one formula.
 
@@ -82,9 +88,10 @@ def set_formula(script: str, tex: str, display: bool = False) -> str:
 
 
 def display_tex(tex: str) -> str:
-    r"""What KaTeX must be given for a displayed formula that was written for Sphinx.
+    r"""Return what KaTeX needs for a displayed formula that was written for Sphinx.
 
-    Lines ended by ``\\`` outside an environment are aligned at ``&``, numbering environments lose their numbers.
+    Lines ended by ``\\`` outside an environment are aligned at ``&``; numbering environments
+    lose their numbers.
 
     Examples
     --------
@@ -109,7 +116,9 @@ def _markup(translator, tex: str, display: bool, node) -> str:
 
 def visit_math(translator, node) -> None:
     """Write an inline formula."""
-    translator.body.append(translator.starttag(node, "span", "", CLASS="math notranslate nohighlight"))
+    translator.body.append(
+        translator.starttag(node, "span", "", CLASS="math notranslate nohighlight")
+    )
     translator.body.append(_markup(translator, node.astext().strip(), False, node) + "</span>")
     raise nodes.SkipNode
 
@@ -126,11 +135,13 @@ def visit_math_block(translator, node) -> None:
 
 
 def set_formulas_in_html(app: Sphinx, doctree, docname: str) -> None:
-    """Set the formulas in HTML that cells printed (a table of facts, say), where a notebook would set them too."""
+    """Set the formulas in HTML that cells printed, where a notebook would set them too."""
     if app.builder.format != "html":
         return
     for node in doctree.findall(nodes.raw):
-        if node.get("format") != "html" or not ("$" in node.rawsource or "$" in node.astext() or "\\(" in node.astext()):
+        if node.get("format") != "html" or not (
+            "$" in node.rawsource or "$" in node.astext() or "\\(" in node.astext()
+        ):
             continue
 
         def replace(match, node=node):
@@ -138,11 +149,21 @@ def set_formulas_in_html(app: Sphinx, doctree, docname: str) -> None:
             try:
                 return f'<span class="math">{set_formula(app.formula_script, tex, False)}</span>'
             except FormulaError as error:
-                logger.warning("formula %r: %s", tex, error, location=(docname, node.line), type="formula", subtype="katex")
+                logger.warning(
+                    "formula %r: %s",
+                    tex,
+                    error,
+                    location=(docname, node.line),
+                    type="formula",
+                    subtype="katex",
+                )
                 return match.group(0)
 
         pieces = UNTOUCHED_HTML.split(node.astext())
-        text = "".join(piece if i % 2 else FORMULA_IN_HTML.sub(replace, piece) for i, piece in enumerate(pieces))
+        text = "".join(
+            piece if i % 2 else FORMULA_IN_HTML.sub(replace, piece)
+            for i, piece in enumerate(pieces)
+        )
         if text != node.astext():
             node.children = [nodes.Text(text)]
 
@@ -150,7 +171,9 @@ def set_formulas_in_html(app: Sphinx, doctree, docname: str) -> None:
 def _find_script(app: Sphinx) -> None:
     app.formula_script = str(Path(app.srcdir) / app.config.formula_script)
     if app.builder.format == "html" and not Path(app.formula_script).is_file():
-        raise FileNotFoundError(f"KaTeX is missing at {app.formula_script}; set formula_script in _config.yml")
+        raise FileNotFoundError(
+            f"KaTeX is missing at {app.formula_script}; set formula_script in _config.yml"
+        )
 
 
 def _choose_renderer(app: Sphinx, config) -> None:

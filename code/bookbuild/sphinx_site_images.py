@@ -1,13 +1,14 @@
 """Sphinx extension: every image tells its size and waits until the reader comes near it.
 
-With a width and a height the browser keeps the place free, so that text does not jump when the picture comes; all but
-the first image of a page are loaded late. An image without a text alternative, or with its file name for one (what
-myst-nb writes when a cell gives none), is a warning.
+With a width and a height the browser keeps the place free, so that text does not jump when the
+picture comes; all but the first image of a page are loaded late. An image without a text
+alternative, or with its file name for one (what myst-nb writes when a cell gives none), is a
+warning.
 """
 
 import re
 import xml.etree.ElementTree as ElementTree
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 
 from docutils import nodes
@@ -24,7 +25,7 @@ SOURCE = re.compile(r'\bsrc="([^":]+)"')
 FILE_NAME = re.compile(r"^\S*\.(svg|png|jpe?g|gif|webp)$", re.I)
 
 
-@lru_cache(maxsize=None)
+@cache
 def image_size(path: Path) -> tuple[int, int] | None:
     """Width and height of an image file in CSS pixels, or None where it does not say."""
     if path.suffix != ".svg":
@@ -39,7 +40,7 @@ def image_size(path: Path) -> tuple[int, int] | None:
 
 
 def sized(page: Path, text: str) -> str:
-    """The page's HTML with sizes and late loading written into its image tags; a second time changes nothing."""
+    """Return a page with sizes and late loading in its image tags; done twice, it is the same."""
     count = 0
 
     def one(match):
@@ -50,7 +51,11 @@ def sized(page: Path, text: str) -> str:
             return tag
         count += 1
         more = ""
-        size = None if re.search(r"\swidth=|\sstyle=\"[^\"]*width", tag) else image_size(file.resolve())
+        size = (
+            None
+            if re.search(r"\swidth=|\sstyle=\"[^\"]*width", tag)
+            else image_size(file.resolve())
+        )
         if size and all(size):
             more += f' width="{size[0]}" height="{size[1]}"'
         if count > 1 and " loading=" not in tag:
@@ -77,7 +82,13 @@ def check_alternatives(app: Sphinx, doctree, docname: str) -> None:
     for image in doctree.findall(nodes.image):
         alternative = (image.get("alt") or "").strip()
         if not alternative or FILE_NAME.match(alternative):
-            logger.warning("image %s has no text alternative", image.get("uri"), location=image, type="images", subtype="alt")
+            logger.warning(
+                "image %s has no text alternative",
+                image.get("uri"),
+                location=image,
+                type="images",
+                subtype="alt",
+            )
 
 
 def setup(app: Sphinx) -> dict:

@@ -1,7 +1,8 @@
 """Sphinx extension: a link to a chapter's source leads to the chapter.
 
-Pages link to each other by source file, ``[text](../catalogue/rectifiers.md)``, which works in any editor and on any code
-host. In the staged book an executable chapter is an ``.ipynb``, so the ending is put right while the page is read.
+Pages link to each other by source file, ``[text](../catalogue/rectifiers.md)``, which works in
+any editor and on any code host. In the staged book an executable chapter is an ``.ipynb``, so the
+ending is put right while the page is read.
 """
 
 import re
@@ -13,11 +14,14 @@ LINK = re.compile(r"(\]\(|\]:\s+)(?!\w+:|/|#)([^)\s#\"\\]+)\.md(?=[)#\s])")
 
 
 def point_to_staged(text: str, folder: Path) -> str:
-    """The text with ``.md`` replaced by ``.ipynb`` in links whose target is staged as a notebook."""
+    """Return the text with ``.ipynb`` for ``.md`` where a link's target is staged as a notebook."""
 
     def one(match):
         target = folder / match[2]
-        is_notebook = target.with_name(target.name + ".ipynb").is_file() and not target.with_name(target.name + ".md").is_file()
+        is_notebook = (
+            target.with_name(target.name + ".ipynb").is_file()
+            and not target.with_name(target.name + ".md").is_file()
+        )
         return f"{match[1]}{match[2]}{'.ipynb' if is_notebook else '.md'}"
 
     return LINK.sub(one, text)

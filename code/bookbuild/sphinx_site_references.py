@@ -26,5 +26,7 @@ class AuthorYearRound(AuthorYearReferenceStyle):
 
 def setup(app: Sphinx) -> dict:
     """Register the style under the name that ``_config.yml`` gives."""
-    sphinxcontrib.bibtex.plugin.register_plugin("sphinxcontrib.bibtex.style.referencing", "author_year_round", AuthorYearRound)
+    sphinxcontrib.bibtex.plugin.register_plugin(
+        "sphinxcontrib.bibtex.style.referencing", "author_year_round", AuthorYearRound
+    )
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,4 +1,4 @@
-"""Put the book together as Jupyter Book sees it, build the site, and swap it in when it is whole."""
+"""Put the book together as Jupyter Book sees it, build the site, swap it in when whole."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from pathlib import Path
 
 from jupyter_cache import get_cache
 
-from bookbuild.book import Book, BookError, write_if_changed
+from bookbuild.book import Book, BookError, Page, write_if_changed
 from bookbuild.execution import cached, execute, kernel_environment
 from bookbuild.ledger import claims_data
-from bookbuild.notebooks import notebook_bytes, write_notebooks
+from bookbuild.notebooks import LINK, notebook_bytes, write_notebooks
 
 COPIED_FOLDERS = ("assets", "templates")
 COPIED_FILES = ("_config.yml", "_toc.yml", "references.bib", "requirements.txt")
@@ -64,13 +64,14 @@ def stage(book: Book) -> None:
     notebooks = executed_notebooks(book)
     for page in book.pages:
         if not page.executable:
-            wanted[Path(f"{page.docname}.md")] = page.path.read_bytes()
+            wanted[Path(f"{page.docname}.md")] = _relinked(book, page, page.text).encode()
             continue
         notebook = notebooks[page.docname]
         measured = time_in_words(notebook.metadata["run_seconds"])
         for cell in notebook.cells:
             if cell.cell_type == "markdown":
-                cell.source = re.sub(r"\{\{\s*run_time\s*\}\}", measured, cell.source)
+                text = re.sub(r"\{\{\s*run_time\s*\}\}", measured, cell.source)
+                cell.source = _relinked(book, page, text)
         wanted[Path(f"{page.docname}.ipynb")] = notebook_bytes(notebook)
     for path in write_notebooks(book):
         wanted[Path("extra/notebooks") / path.relative_to(book.notebooks)] = path.read_bytes()
@@ -84,6 +85,19 @@ def stage(book: Book) -> None:
             path.unlink()
         elif path.is_dir() and not any(path.iterdir()):
             path.rmdir()
+
+
+def _relinked(book: Book, page: Page, text: str) -> str:
+    """Point links to chapters at the staged notebooks: Sphinx knows no ``.md`` of that name."""
+    executable = {chapter.path.resolve() for chapter in book.chapters}
+
+    def replace(match: re.Match) -> str:
+        path, suffix, anchor = match["target"].partition(".md")
+        if suffix and (page.path.parent / f"{path}.md").resolve() in executable:
+            return f"[{match['text']}]({path}.ipynb{anchor})"
+        return match[0]
+
+    return LINK.sub(replace, text)
 
 
 def _digest(paths) -> str:
@@ -103,7 +117,7 @@ def _frame_digest(book: Book) -> str:
 
 
 def build_site(book: Book) -> bool:
-    """Run Jupyter Book on the staged book with warnings as errors; swap the site in when it passes.
+    """Run Jupyter Book on the staged book, warnings as errors; swap the site in when it passes.
 
     Returns
     -------
@@ -126,7 +140,8 @@ def build_site(book: Book) -> bool:
         # warning does not give it again: after such a build only a fresh one tells the truth.
         shutil.rmtree(work, ignore_errors=True)
     mark.unlink(missing_ok=True)
-    command = [sys.executable, "-m", "jupyter_book", "build", str(book.stage)]
+    jupyter_book = "import sys; from jupyter_book.cli.main import main; sys.exit(main())"
+    command = [sys.executable, "-c", jupyter_book, "build", str(book.stage)]
     command += ["--path-output", str(work), "-W", "-n", "--keep-going"]
     environment = {**kernel_environment(book), "PYTHONWARNINGS": "ignore", "NO_COLOR": "1"}
     site = work / "_build" / "html"

@@ -1,10 +1,9 @@
 """A small book with a package of its own, written afresh for every test that changes it."""
 
-import shutil
+# ruff: noqa: E501
 from pathlib import Path
 
 import pytest
-
 from bookbuild.book import Book
 
 CONFIG = """
@@ -125,10 +124,12 @@ FIRST = (
 **Running time** {{ run_time }} on two cores.
 
 ```{code-cell} ipython3
-import warnings
-
 from tiny import claims
-from tiny.arithmetic import double
+from tiny.arithmetic import NAME, double
+```
+
+```{code-cell} ipython3
+print(NAME)
 ```
 
 (twice)=
@@ -212,11 +213,11 @@ def settle(claim, verdict, *, evidence, because):
 
 LEDGER = """
 documents:
-  A: {title: A document, english: A document in English, language: zh}
+  A: {title: A document, english: A document in English, language: zh,
+    sections: {'1.1': One, '2.1': Two}}
 claims:
-- {id: A-1.1, section: "1.1", kind: property, says: "Doubling three gives six.", verdict: holds,
-   chapter: chapters/one/first}
-- {id: A-2.1, section: "2.1", kind: property, says: "Tripling is better.", part: Part 3}
+- {id: A-1.1, section: "1.1", kind: property, verdict: holds, says: "Doubling three gives six."}
+- {id: A-2.1, section: "2.1", kind: property, says: "Tripling is better.", open: Part 3}
 """
 
 BIB = """
@@ -233,13 +234,15 @@ FILES = {
     "references.bib": BIB,
     "requirements.txt": "",
     "assets/book.css": "body { color: black }\n",
+    "assets/ledger.css": "",
+    "assets/ledger.js": "",
     "chapters/one/first.md": FIRST,
     "chapters/one/second.md": SECOND,
     "chapters/reference/ledger.md": "# Ledger\n\n```{claims-ledger}\n```\n\n## Sources\n\n"
     "```{source-map}\n```\n\n## Bibliography\n\n```{bibliography}\n```\n",
     "code/pyproject.toml": "[project]\nname = 'tiny'\nversion = '1'\n",
     "code/tiny/__init__.py": "",
-    "code/tiny/arithmetic.py": "from tiny.factor import FACTOR\n\n\ndef double(n):\n    return FACTOR * n\n",
+    "code/tiny/arithmetic.py": 'from tiny.factor import FACTOR\n\nNAME = "doubling"\n\n\ndef double(n):\n    return FACTOR * n\n',
     "code/tiny/factor.py": "FACTOR = 2\n",
     "code/tiny/unused.py": "UNUSED = 1\n",
     "code/tiny/claims.py": CLAIMS,
@@ -248,9 +251,47 @@ FILES = {
 }
 
 
-def write_book(root: Path, **changes: str) -> Book:
-    for name, text in FILES.items():
-        path = root / name
+class SmallBook(Book):
+    """A book that tests may change."""
+
+    def edit(self, name: str, old: str, new: str) -> None:
+        """Replace a text that stands in a file."""
+        path = self.root / name
+        text = path.read_text(encoding="utf-8")
+        assert old in text, f"{name} does not hold {old!r}"
+        path.write_text(text.replace(old, new, 1), encoding="utf-8")
+
+    def add(self, name: str, text: str) -> None:
+        """Write a file."""
+        path = self.root / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
-    return Book(root)
+
+    def fresh(self) -> "SmallBook":
+        """Read everything anew."""
+        return SmallBook(self.root)
+
+
+@pytest.fixture(scope="session")
+def make_book():
+    """Write the small book into a folder."""
+
+    def make(root: Path) -> SmallBook:
+        book = SmallBook(root)
+        for name, text in FILES.items():
+            book.add(name, text)
+        return book
+
+    return make
+
+
+@pytest.fixture
+def book(make_book, tmp_path) -> SmallBook:
+    """A small book, not yet run."""
+    return make_book(tmp_path / "book")
+
+
+@pytest.fixture(scope="session")
+def front() -> str:
+    """The YAML block on top of a chapter."""
+    return FRONT

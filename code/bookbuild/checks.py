@@ -1,0 +1,307 @@
+"""The book's own checks. Each returns what is wrong, in words."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from bookbuild.book import Book, BookError, Page
+from bookbuild.ledger import read_ledger, settle_calls, settled
+from bookbuild.notebook_tests import notebook_problems
+from bookbuild.notebooks import leftover_myst, plain_notebook, read_chapter, source_problems
+from bookbuild.references import entry_url, read_bibliography
+
+TAGS = {"hide-input", "nbval-ignore-output", "raises-exception", "stderr-expected"}
+SECTIONS = ("Summary", "Exercises", "Further reading")
+MOST_SECONDS = 60
+FEWEST_EXERCISES = 4
+PICTURES = ("image/svg+xml", "image/png", "image/jpeg")
+
+
+def toc_problems(book: Book) -> list[str]:
+    """Return pages that _toc.yml forgets, and pages with code that would never be run."""
+    listed = {page.path for page in book.pages}
+    problems = [
+        f"{path.relative_to(book.root)} is not in _toc.yml"
+        for path in sorted((book.root / "chapters").rglob("*.md"))
+        if path not in listed
+    ]
+    names = Counter(page.docname for page in book.pages)
+    problems += [f"_toc.yml names {name} twice" for name, count in names.items() if count > 1]
+    problems += [
+        f"{page.docname} has code cells, but no `kernelspec` on top: it would never be run"
+        for page in book.pages
+        if not page.executable and re.search(r"^`{3,}\{code-cell\}", page.text, re.MULTILINE)
+    ]
+    return problems
+
+
+def frame_problems(page: Page) -> list[str]:
+    """Return where a chapter does not open and close as all do; each exercise needs a solution."""
+    text = re.sub(r"^(`{3,})\{code-cell\}.*?^\1\s*$", "<code>", page.text, flags=re.S | re.M)
+    problems = [
+        f"there is no **{words}** before the first section"
+        for words in ("You will learn", "You need", "Running time")
+        if f"**{words}**" not in text.split("\n## ")[0]
+    ]
+    if not re.search(r"\*\*Running time\*\*.*\{\{ *run_time *\}\}", text):
+        problems.append("**Running time** does not take the measured {{ run_time }}")
+    headings = [m.strip() for m in re.findall(r"^## (.+)$", text, re.MULTILINE)]
+    if tuple(headings[-3:]) != SECTIONS:
+        problems.append(f"the last three sections are not {', '.join(SECTIONS)}")
+    exercises = re.findall(r"^`{3,}\{exercise\}.*?^:label:\s*(\S+)", text, re.S | re.M)
+    solutions = dict(
+        re.findall(
+            r"^`{3,}\{solution-start\}\s*(\S+)(.*?)^`{3,}\{solution-end\}", text, re.S | re.M
+        )
+    )
+    if len(exercises) < FEWEST_EXERCISES:
+        problems.append(f"{len(exercises)} exercises, expected at least {FEWEST_EXERCISES}")
+    problems += [f"exercise {name} has no solution" for name in exercises if name not in solutions]
+    if sum("<code>" in solution for solution in solutions.values()) < 2:
+        problems.append("fewer than two exercises are solved in code")
+    return [f"{page.docname}: {problem}" for problem in problems]
+
+
+def tag_problems(page: Page) -> list[str]:
+    """Return tags that the book does not know."""
+    return [
+        f"{page.docname}, cell {number}: unknown tag {tag}; known are {', '.join(sorted(TAGS))}"
+        for number, cell in enumerate(read_chapter(page).cells, start=1)
+        for tag in cell.metadata.get("tags", [])
+        if tag not in TAGS
+    ]
+
+
+def reference_problems(book: Book) -> list[str]:
+    """Return citations without an entry, and entries that do not say where to find the work."""
+    entries = read_bibliography(book).entries
+    problems = [
+        f"references.bib: {key} has neither doi nor eprint nor url"
+        for key, entry in entries.items()
+        if not entry_url(entry)
+    ]
+    for page in book.pages:
+        for keys in re.findall(r"\{cite:[pt]\}`([^`]+)`", page.text):
+            problems += [
+                f"{page.docname} cites {key.strip()}, which is not in references.bib"
+                for key in keys.split(",")
+                if key.strip() not in entries
+            ]
+    return problems
+
+
+def claim_problems(book: Book, executed: dict | None) -> list[str]:
+    """Return claims not settled exactly once as the ledger says, nor waiting for a named part.
+
+    Parameters
+    ----------
+    book : Book
+    executed : dict or None
+        Executed notebooks by docname; without them only the sources are compared.
+    """
+    problems, where = [], {}
+    claims = {claim["id"]: claim for claim in read_ledger(book)["claims"]}
+    for page in book.chapters:
+        for call in settle_calls(page):
+            place = f"{call.docname}, code cell {call.cell}"
+            if call.claim is None or call.verdict is None:
+                problems.append(f"{place}: write the claim's id and its verdict out in settle()")
+            elif call.claim not in claims:
+                problems.append(f"{place}: there is no claim {call.claim} in the ledger")
+            elif call.claim in where:
+                problems.append(f"{place}: claim {call.claim} is settled in {where[call.claim]}")
+            else:
+                where[call.claim] = place
+                verdict = claims[call.claim].get("verdict")
+                if verdict != call.verdict:
+                    problems.append(
+                        f"{place}: claim {call.claim} is `{call.verdict}` here, `{verdict}` in"
+                        " the ledger"
+                    )
+    problems += [
+        f"claim {name} has a verdict in the ledger, but no chapter settles it"
+        for name, claim in claims.items()
+        if claim.get("verdict") and name not in where
+    ]
+    problems += [
+        f"claim {name} has neither a verdict nor says where it will be settled (open:)"
+        for name, claim in claims.items()
+        if not claim.get("verdict") and not claim.get("open")
+    ]
+    if executed is not None:
+        ran = Counter(c["id"] for notebook in executed.values() for c in settled(notebook))
+        problems += [
+            f"claim {name} is in a chapter, but its page did not settle it when it ran"
+            for name in where
+            if not ran[name]
+        ]
+        problems += [
+            f"claim {name} was settled {n} times when the pages ran"
+            for name, n in ran.items()
+            if n > 1
+        ]
+        for notebook in executed.values():
+            problems += [
+                f"claim {c['id']} ran as `{c['verdict']}`, which the ledger does not say"
+                for c in settled(notebook)
+                if claims.get(c["id"], {}).get("verdict") != c["verdict"]
+            ]
+    return problems
+
+
+def figure_problems(page: Page, notebook) -> list[str]:
+    """Return pictures without text alternative, caption or a name that the text refers to."""
+    problems = []
+    cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    for number, cell in enumerate(cells, start=1):
+        pictures = [
+            output
+            for output in cell.get("outputs", [])
+            if any(kind in output.get("data", {}) for kind in PICTURES)
+        ]
+        options = cell.metadata.get("mystnb", {})
+        figure, image = options.get("figure") or {}, options.get("image") or {}
+        place = f"{page.docname}, code cell {number}"
+        if not pictures:
+            if figure:
+                problems.append(f"{place}: has a caption, but gives no picture")
+            continue
+        if len(pictures) > 1:
+            problems.append(f"{place}: gives {len(pictures)} pictures; split it, one caption each")
+        missing = [
+            name
+            for name, value in (
+                ("image alt", image.get("alt")),
+                ("figure caption", figure.get("caption")),
+                ("figure name", figure.get("name")),
+            )
+            if not str(value or "").strip()
+        ]
+        if missing:
+            problems.append(f"{place}: the picture has no {', no '.join(missing)} (mystnb:)")
+        elif not re.search(rf"\{{numref\}}`[^`]*\b{re.escape(figure['name'])}\b", page.text):
+            problems.append(f"{place}: the text never refers to {{numref}}`{figure['name']}`")
+    return problems
+
+
+def run_problems(page: Page, notebook) -> list[str]:
+    """Return what is wrong with a run: too slow, or outputs that cannot be compared."""
+    problems = notebook_problems(notebook)
+    seconds = notebook.metadata["run_seconds"]
+    if seconds >= MOST_SECONDS:
+        problems.append(f"takes {seconds:.0f} s to run, the limit is {MOST_SECONDS} s")
+    return [f"{page.docname}: {problem}" for problem in problems]
+
+
+class _PageParser(HTMLParser):
+    """Collects ids, links and pictures of a page."""
+
+    def __init__(self):
+        super().__init__()
+        self.ids: set[str] = set()
+        self.links: list[str] = []
+        self.pictures: list[tuple[str, str | None]] = []
+
+    def handle_starttag(self, tag, attrs):
+        values = dict(attrs)
+        self.ids |= {values[key] for key in ("id", "name") if values.get(key)}
+        self.links += [values[key] for key in ("href", "src") if values.get(key)]
+        if tag == "img":
+            self.pictures.append((values.get("src", ""), values.get("alt")))
+
+
+def site_problems(book: Book, site: Path | None = None) -> list[str]:
+    """Return broken links within the site, pictures without words, pages and notebooks missing."""
+    site = site or book.html
+    pages: dict[Path, _PageParser] = {}
+    for path in sorted(site.rglob("*.html")):
+        if "_static" not in path.parts:
+            pages[path] = _PageParser()
+            pages[path].feed(path.read_text(encoding="utf-8"))
+    problems = []
+    for page in book.pages:
+        wanted = [f"{page.docname}.html"]
+        if page.executable:
+            wanted += [f"notebooks/{s}{page.notebook_name}" for s in ("", "solutions/")]
+        problems += [f"the site has no {name}" for name in wanted if not (site / name).is_file()]
+    for path, parsed in pages.items():
+        here = path.relative_to(site)
+        for source, alt in parsed.pictures:
+            if alt is None or (alt and re.fullmatch(r"\S+\.(svg|png|jpe?g|gif)", alt)):
+                problems.append(f"{here}: the picture {source} has no text alternative")
+        for link in dict.fromkeys(parsed.links):
+            parts = urlsplit(link)
+            if parts.scheme or parts.netloc:
+                continue
+            target = (path.parent / unquote(parts.path)).resolve() if parts.path else path
+            target = target / "index.html" if target.is_dir() else target
+            if not target.is_file():
+                problems.append(f"{here}: the link {link} leads nowhere")
+            elif parts.fragment and target in pages:
+                if unquote(parts.fragment) not in pages[target].ids:
+                    problems.append(f"{here}: the link {link} leads to no such place on its page")
+    return problems
+
+
+def all_problems(book: Book, *, source_only: bool = False) -> list[str]:
+    """Return everything that is wrong with the book.
+
+    Parameters
+    ----------
+    book : Book
+    source_only : bool, default False
+        Leave out what needs executed chapters and a built site.
+    """
+    problems = toc_problems(book)
+    for page in book.chapters:
+        if wrong := source_problems(page):
+            problems += wrong
+            continue
+        problems += frame_problems(page) + tag_problems(page)
+        try:
+            for solutions in (False, True):
+                problems += [
+                    f"{page.docname}: MyST left in the notebook, {left}"
+                    for left in leftover_myst(plain_notebook(book, page, solutions=solutions))
+                ]
+        except BookError as error:
+            problems.append(str(error))
+    problems += reference_problems(book)
+    if any(source_problems(page) for page in book.chapters):
+        return problems  # what follows has to read the chapters
+    if source_only:
+        return problems + claim_problems(book, None)
+    from bookbuild.staging import executed_notebooks
+
+    executed = executed_notebooks(book)
+    problems += claim_problems(book, executed)
+    for page in book.chapters:
+        problems += figure_problems(page, executed[page.docname])
+        problems += run_problems(page, executed[page.docname])
+    if not book.html.is_dir():
+        raise BookError("There is no site in _build/html: run `make book` first.")
+    return problems + site_problems(book)
+
+
+def check(book: Book, *, source_only: bool = False) -> int:
+    """Print everything that is wrong with the book.
+
+    Returns
+    -------
+    int
+        0 when nothing is, else 1.
+    """
+    problems = all_problems(book, source_only=source_only)
+    for problem in problems:
+        print(problem)
+    claims = read_ledger(book)["claims"]
+    done = sum(bool(claim.get("verdict")) for claim in claims)
+    print(
+        f"{len(book.pages)} pages, {len(book.chapters)} executable; {len(claims)} claims, {done}"
+        f" settled, {len(claims) - done} to come; {len(problems) or 'no'} problems"
+    )
+    return 1 if problems else 0

@@ -1,0 +1,82 @@
+"""The ledger and the call that settles a claim."""
+
+import collections
+
+import pytest
+
+from actfun import claims
+
+
+def test_the_ledger_holds_every_statement_of_the_four_documents():
+    per_document = collections.Counter(c.document for c in claims.ledger().values())
+    assert per_document == {"A": 56, "B": 77, "C": 22, "D": 27}
+
+
+def test_every_claim_is_settled_or_says_where_it_will_be():
+    settled = [c for c in claims.ledger().values() if c.verdict]
+    waiting = [c for c in claims.ledger().values() if c.open]
+    assert len(settled) + len(waiting) == 182
+    assert len(settled) >= 75
+    assert all(c.open.startswith(("Part ", "the laboratory")) for c in waiting)
+
+
+def test_every_section_has_a_title():
+    for claim in claims.ledger().values():
+        assert claim.section_title
+    for letter, document in claims.documents().items():
+        used = {c.section for c in claims.ledger().values() if c.document == letter}
+        assert used == set(document["sections"])
+
+
+def test_anchors_are_unique():
+    anchors = [c.anchor for c in claims.ledger().values()]
+    assert len(set(anchors)) == 182
+
+
+def settle(claim_id="A-2.3a", verdict="holds", **changes):
+    given = {"evidence": "so", "because": {"it is": True}, **changes}
+    claims.settle(claim_id, verdict, **given)
+
+
+def test_settling_shows_claim_verdict_and_evidence(capsys):
+    settle(evidence="2 < 3 & so on")
+    shown = capsys.readouterr().out
+    assert "A-2.3a" in shown and "Verdict: holds." in shown and "2 < 3 & so on" in shown
+    box = claims.Settled(claims.get("A-2.3a"), "2 < 3 & so on", None)._repr_html_()
+    assert 'id="claim-a-2-3a"' in box and "2 &lt; 3 &amp; so on" in box
+
+
+@pytest.mark.parametrize(
+    ("changes", "error", "words"),
+    [
+        ({"because": {"a": True, "1 is 2": False}}, claims.ClaimNotSupported, "1 is 2"),
+        ({"verdict": "does not hold", "correction": "x"}, claims.ClaimNotSupported, "ledger says"),
+        ({"verdict": "perhaps"}, ValueError, "unknown verdict 'perhaps'"),
+        ({"verdict": "incomplete"}, ValueError, "needs correction"),
+        ({"because": {}}, ValueError, "because= is empty"),
+        ({"claim_id": "Z-1"}, KeyError, "no claim 'Z-1'"),
+        ({"claim_id": "D-5"}, claims.ClaimNotSupported, "not yet settled"),
+    ],
+)
+def test_settling_fails_when_it_should(changes, error, words):
+    with pytest.raises(error, match=words):
+        settle(**changes)
+
+
+@pytest.mark.parametrize(
+    ("entry", "words"),
+    [
+        ({}, "either a verdict or 'open'"),
+        ({"verdict": "holds", "open": "Part 3"}, "either a verdict or 'open'"),
+        ({"verdict": "maybe"}, "unknown verdict 'maybe'"),
+    ],
+)
+def test_a_broken_ledger_is_refused(monkeypatch, entry, words):
+    broken = {"claims": [{"id": "A-1", "section": "1", "kind": "code", "says": "x", **entry}]}
+    monkeypatch.setattr(claims, "_ledger", lambda: broken)
+    claims.ledger.cache_clear()
+    try:
+        with pytest.raises(ValueError, match=words):
+            claims.ledger()
+    finally:
+        claims.ledger.cache_clear()
