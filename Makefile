@@ -16,10 +16,8 @@ book: $(READY)  ## run the chapters that changed and make the site in _build/htm
 notebooks: $(READY)  ## write every chapter as an ordinary notebook into notebooks/
 	$(RUN) notebooks
 
-test: book  ## the site first; then unit tests, doctests, the book's checks, every notebook again
-	$(BIN)/python -m pytest
-	$(RUN) check
-	$(RUN) test-notebooks
+test: $(READY)  ## make book, then unit tests, doctests, the book's checks, every notebook again
+	$(RUN) test
 
 lint: notebooks  ## style of packages, tests and the code cells of the chapters
 	$(BIN)/ruff check code tests notebooks/solutions

@@ -15,9 +15,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-# Elements evaluated at a time. A block and the temporaries of its formula stay in the
-# second-level cache, so a formula of many passes reads main memory once.
-BLOCK = 16384
+# A large array is evaluated BLOCK elements at a time: a block and the temporaries of its
+# formula stay in the cache, so a formula of many passes goes through main memory once.
+# How large depends on the number of passes (`make bench`).
+BLOCK = 2**15
+LARGE = 2**21
 
 
 class Interval(NamedTuple):
@@ -150,7 +152,9 @@ class Activation:
     year: int | None = None
     reference: str | None = None  # key in references.bib
     elementwise: bool = True
-    single_pass: bool = False  # the formula is one NumPy call: blocks would only add a copy
+    # Arrays above this size are evaluated in blocks: never if the formula is a single pass
+    # over memory, early if it is a dozen.
+    blocks_from: float = LARGE
 
     def __post_init__(self) -> None:
         defaults = inspect.signature(self.function).parameters
@@ -197,6 +201,8 @@ class Activation:
         ValueError
             `x` is empty, or a parameter is out of range.
         """
+        if not parameters and type(x) is np.ndarray and self._is_simple(x):
+            return self.function(x)
         return self._evaluate(self.function, x, parameters)
 
     def derivative(self, x: object, **parameters: object) -> np.ndarray:
@@ -205,6 +211,8 @@ class Activation:
         Parameters, dtypes and errors as for the call. At a kink the value is the one
         listed in `kinks`.
         """
+        if not parameters and type(x) is np.ndarray and self._is_simple(x):
+            return self.slope(x)
         return self._evaluate(self.slope, x, parameters)
 
     def jacobian(self, x: object, **parameters: object) -> np.ndarray:
@@ -243,13 +251,15 @@ class Activation:
             for name, slope in self.parameter_slopes.items()
         }
 
+    def _is_simple(self, x: np.ndarray) -> bool:
+        """Whether the formula can have `x` as it is: a small array then costs one call."""
+        return x.dtype.char in "fd" and 0 < x.size <= self.blocks_from and x.ndim > 0
+
     def _evaluate(self, formula: Callable, x: object, parameters: dict) -> np.ndarray:
-        # The common case first, so that a small array costs one call and no more.
-        if not parameters and type(x) is np.ndarray and x.dtype.char in "fd":
-            if 0 < x.size <= BLOCK or (self.single_pass and x.size):
-                return formula(x)
         parameters = self._check_parameters(parameters)
         x = self._check_input(x)
+        if x.ndim == 0 and self.elementwise:  # formulas may work in place, scalars cannot
+            return self._evaluate(formula, x.reshape(1), parameters)[0]
         if not self.elementwise:
             _check_axis(self.name, x, parameters.get("axis", -1))
         if x.dtype == np.float16:
@@ -269,7 +279,7 @@ class Activation:
                         f"the shape {x.shape} of x"
                     )
                 parameters[name] = value.astype(x.dtype)
-        elif self.elementwise and not self.single_pass and x.size > BLOCK:
+        elif self.elementwise and x.size > self.blocks_from:
             flat = np.ravel(x)
             out = np.empty_like(flat)
             for start in range(0, flat.size, BLOCK):
@@ -310,6 +320,15 @@ class Activation:
                     f"upper={both['upper']!r}"
                 )
         return checked
+
+
+def keep_nan(x: np.ndarray, out: np.ndarray) -> np.ndarray:
+    """Return `out` with NaN where `x` is NaN, for formulas that only compare.
+
+    >>> keep_nan(np.array([1.0, np.nan]), np.array([1.0, 0.0]))
+    array([ 1., nan])
+    """
+    return np.where(np.isnan(x), x, out) if np.isnan(x.min()) else out
 
 
 def _check_axis(name: str, x: np.ndarray, axis: int) -> None:

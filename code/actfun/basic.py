@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from .activation import Activation, Interval, Kink
+from .activation import Activation, Interval, Kink, keep_nan
 
 
 def identity(x):
@@ -16,17 +16,17 @@ def identity(x):
 
 def identity_slope(x):
     """1 (and NaN for NaN)."""
-    return np.where(np.isnan(x), x, x.dtype.type(1))
+    return keep_nan(x, np.ones_like(x))
 
 
 def binary_step(x):
-    """1 for x > 0, else 0: the convention of `numpy.heaviside(x, 0)`."""
-    return np.heaviside(x, x.dtype.type(0))
+    """1 for x > 0, else 0: the convention of `numpy.heaviside(x, 0)`, which is slower."""
+    return np.ceil(x.clip(0, 1))
 
 
 def binary_step_slope(x):
     """0 (and NaN for NaN). At 0 there is no derivative; 0 is what frameworks return."""
-    return np.where(np.isnan(x), x, x.dtype.type(0))
+    return keep_nan(x, np.zeros_like(x))
 
 
 ENTRIES = (
@@ -44,7 +44,7 @@ ENTRIES = (
         lipschitz=1.0,
         odd=True,
         zero_centred=True,
-        single_pass=True,
+        blocks_from=math.inf,
         advantages=("the right output for a regression on unbounded targets",),
         drawbacks=("layers of it collapse into one linear layer",),
         libraries={
@@ -67,7 +67,7 @@ ENTRIES = (
         lipschitz=math.inf,
         saturates=(0.0, 1.0),
         kinks=(Kink(0.0, 0.0, "a jump: no derivative exists; 0, as automatic differentiation gives"),),
-        single_pass=True,
+        blocks_from=math.inf,
         advantages=("a yes-or-no answer from one comparison",),
         drawbacks=("its derivative is 0 wherever it exists, so gradient descent cannot train it",),
         libraries={},

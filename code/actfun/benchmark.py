@@ -5,7 +5,8 @@ Every elementwise function and its derivative is compared with
 naive
     the textbook's expression, often without regard to overflow or cancellation;
 plain
-    the stable expression of NumPy and SciPy calls that a good engineer would write in one line;
+    the stable expression of NumPy and SciPy calls that a good engineer would write in one line
+    for the same contract: no overflow, NaN stays NaN, infinity gives the limit;
 TensorFlow
     its own function, or the gradient it derives, compiled with ``tf.function``.
 
@@ -16,6 +17,7 @@ absolute times: they would say more about the machine than about the code.
 """
 
 import argparse
+import functools
 import gc
 import os
 import platform
@@ -44,6 +46,7 @@ SQRT_2_PI = np.sqrt(2 * np.pi).item()
 GELU_RATE = np.sqrt(2 / np.pi).item()
 SELU_ALPHA, SELU_SCALE = 1.6732632423543772, 1.0507009873554805
 RRELU_SLOPE = (1 / 8 + 1 / 3) / 2
+LARGEST = np.finfo(np.float32).max
 
 
 class Expressions(NamedTuple):
@@ -53,6 +56,10 @@ class Expressions(NamedTuple):
     naive_derivative: object
     plain: object
     plain_derivative: object
+
+
+def _two_slopes(x, slope):
+    return np.where(np.isnan(x), x, np.where(x > 0, x.dtype.type(1), x.dtype.type(slope)))
 
 
 def _softplus(x):
@@ -74,13 +81,13 @@ COMPETITORS = {
         lambda x: x * 1,
         lambda x: 0 * x + 1,
         lambda x: x.copy(),
-        lambda x: np.ones_like(x),
+        lambda x: np.where(np.isnan(x), x, x.dtype.type(1)),
     ),
     "binary_step": Expressions(
         lambda x: np.where(x >= 0, 1.0, 0.0),
         lambda x: 0 * x,
-        lambda x: (x >= 0).astype(x.dtype),
-        lambda x: np.zeros_like(x),
+        lambda x: np.where(np.isnan(x), x, x > 0),
+        lambda x: np.where(np.isnan(x), x, x.dtype.type(0)),
     ),
     "sigmoid": Expressions(
         lambda x: 1 / (1 + np.exp(-x)),
@@ -92,7 +99,7 @@ COMPETITORS = {
         lambda x: np.maximum(0, np.minimum(1, x / 6 + 0.5)),
         lambda x: np.where((x > -3) & (x < 3), 1 / 6, 0),
         lambda x: np.clip(x + 3, 0, 6) / 6,
-        lambda x: (np.abs(x) < 3) * x.dtype.type(1 / 6),
+        lambda x: np.where(np.isnan(x), x, (np.abs(x) < 3) * x.dtype.type(1 / 6)),
     ),
     "log_sigmoid": Expressions(
         lambda x: np.log(1 / (1 + np.exp(-x))),
@@ -110,43 +117,43 @@ COMPETITORS = {
         lambda x: np.where(x > 1, 1, np.where(x < -1, -1, x)),
         lambda x: np.where((x > -1) & (x < 1), 1.0, 0.0),
         lambda x: np.clip(x, -1, 1),
-        lambda x: (np.abs(x) < 1).astype(x.dtype),
+        lambda x: np.where(np.isnan(x), x, np.abs(x) < 1),
     ),
     "softsign": Expressions(
         lambda x: x / (1 + np.abs(x)),
         lambda x: 1 / (1 + np.abs(x)) ** 2,
-        lambda x: x / (1 + np.abs(x)),
+        lambda x: (y := np.clip(x, -LARGEST, LARGEST)) / (1 + np.abs(y)),
         lambda x: (1 + np.abs(x)) ** -2,
     ),
     "relu": Expressions(
         lambda x: np.where(x > 0, x, 0),
         lambda x: np.where(x > 0, 1.0, 0.0),
         lambda x: np.maximum(x, 0),
-        lambda x: (x > 0).astype(x.dtype),
+        lambda x: np.where(np.isnan(x), x, x > 0),
     ),
     "relu6": Expressions(
         lambda x: np.where(x > 6, 6, np.where(x > 0, x, 0)),
         lambda x: np.where((x > 0) & (x < 6), 1.0, 0.0),
         lambda x: np.clip(x, 0, 6),
-        lambda x: ((x > 0) & (x < 6)).astype(x.dtype),
+        lambda x: np.where(np.isnan(x), x, (x > 0) & (x < 6)),
     ),
     "leaky_relu": Expressions(
         lambda x: np.where(x > 0, x, 0.01 * x),
         lambda x: np.where(x > 0, 1.0, 0.01),
         lambda x: np.maximum(x, 0.01 * x),
-        lambda x: np.where(x > 0, x.dtype.type(1), x.dtype.type(0.01)),
+        lambda x: _two_slopes(x, 0.01),
     ),
     "prelu": Expressions(
         lambda x: np.where(x > 0, x, 0.25 * x),
         lambda x: np.where(x > 0, 1.0, 0.25),
         lambda x: np.maximum(x, 0) + 0.25 * np.minimum(x, 0),
-        lambda x: np.where(x > 0, x.dtype.type(1), x.dtype.type(0.25)),
+        lambda x: _two_slopes(x, 0.25),
     ),
     "rrelu": Expressions(
         lambda x: np.where(x > 0, x, RRELU_SLOPE * x),
         lambda x: np.where(x > 0, 1.0, RRELU_SLOPE),
         lambda x: np.maximum(x, RRELU_SLOPE * x),
-        lambda x: np.where(x > 0, x.dtype.type(1), x.dtype.type(RRELU_SLOPE)),
+        lambda x: _two_slopes(x, RRELU_SLOPE),
     ),
     "elu": Expressions(
         lambda x: np.where(x > 0, x, np.exp(x) - 1),
@@ -177,20 +184,20 @@ COMPETITORS = {
     "silu": Expressions(
         lambda x: x / (1 + np.exp(-x)),
         lambda x: 1 / (1 + np.exp(-x)) + x * np.exp(-x) / (1 + np.exp(-x)) ** 2,
-        lambda x: x * special.expit(x),
-        lambda x: special.expit(x) * (1 + x * special.expit(-x)),
+        lambda x: np.maximum(x, -LARGEST) * special.expit(x),
+        lambda x: special.expit(x) * (1 + np.clip(x, -200, 200) * special.expit(-x)),
     ),
     "swish": Expressions(
         lambda x: x / (1 + np.exp(-1.0 * x)),
         lambda x: 1 / (1 + np.exp(-x)) + x * np.exp(-x) / (1 + np.exp(-x)) ** 2,
-        lambda x: x * special.expit(x),
-        lambda x: special.expit(x) * (1 + x * special.expit(-x)),
+        lambda x: np.maximum(x, -LARGEST) * special.expit(x),
+        lambda x: special.expit(x) * (1 + np.clip(x, -200, 200) * special.expit(-x)),
     ),
     "hard_swish": Expressions(
         lambda x: x * np.minimum(np.maximum(x + 3, 0), 6) / 6,
         lambda x: np.where(x <= -3, 0, np.where(x >= 3, 1, (2 * x + 3) / 6)),
-        lambda x: x * (np.clip(x + 3, 0, 6) / 6),
-        lambda x: np.where(np.abs(x) < 3, x / 3 + 0.5, (x > 0).astype(x.dtype)),
+        lambda x: np.maximum(x, -3) * (np.clip(x + 3, 0, 6) / 6),
+        lambda x: np.where(np.abs(x) < 3, x / 3 + 0.5, np.where(np.isnan(x), x, x > 0)),
     ),
     "mish": Expressions(
         lambda x: x * np.tanh(np.log(1 + np.exp(x))),
@@ -198,14 +205,16 @@ COMPETITORS = {
             np.tanh(np.log(1 + np.exp(x)))
             + x * (1 - np.tanh(np.log(1 + np.exp(x))) ** 2) / (1 + np.exp(-x))
         ),
-        lambda x: x * np.tanh(_softplus(x)),
-        lambda x: (t := np.tanh(_softplus(x))) + x * (1 - t * t) * special.expit(x),
+        lambda x: np.maximum(x, -LARGEST) * np.tanh(_softplus(x)),
+        lambda x: (
+            (t := np.tanh(_softplus(x))) + np.clip(x, -200, 200) * (1 - t * t) * special.expit(x)
+        ),
     ),
     "gelu": Expressions(
         lambda x: x * 0.5 * (1 + special.erf(x / SQRT_2)),
         lambda x: 0.5 * (1 + special.erf(x / SQRT_2)) + x * np.exp(-(x**2) / 2) / SQRT_2_PI,
-        lambda x: x * special.ndtr(x),
-        lambda x: special.ndtr(x) + x * np.exp(-0.5 * x * x) / SQRT_2_PI,
+        lambda x: np.maximum(x, -LARGEST) * special.ndtr(x),
+        lambda x: special.ndtr(x) + (y := np.clip(x, -40, 40)) * np.exp(-0.5 * y * y) / SQRT_2_PI,
     ),
     "gelu_tanh": Expressions(
         lambda x: 0.5 * x * (1 + np.tanh(GELU_RATE * (x + 0.044715 * x**3))),
@@ -217,7 +226,7 @@ COMPETITORS = {
             * GELU_RATE
             * (1 + 0.134145 * x**2)
         ),
-        lambda x: x * _gelu_tanh_sigmoid(x),
+        lambda x: np.maximum(x, -12) * _gelu_tanh_sigmoid(np.clip(x, -12, 12)),
         lambda x: _gelu_tanh_slope(np.clip(x, -12, 12)),  # the slope is 0 or 1 beyond
     ),
 }
@@ -364,13 +373,13 @@ def run(chosen, sizes, seconds, tf=None, report=print):
         for size in sizes:
             x = arrays[size]
             calls = {
-                "ours": lambda x=x: ours(x),
-                "naive": lambda x=x: naive(x),
-                "plain": lambda x=x: plain(x),
+                "ours": functools.partial(ours, x),
+                "naive": functools.partial(naive, x),
+                "plain": functools.partial(plain, x),
             }
             if "TF" in columns[size]:
-                calls["TF"] = lambda x=tensors[size]: peer(x)
-            with np.errstate(all="ignore"):  # the naive forms overflow; that is not timed twice
+                calls["TF"] = functools.partial(peer, tensors[size])
+            with np.errstate(all="ignore"):  # the naive forms overflow
                 ratios = measure(calls, seconds)
             result[name, kind, size] = ratios
             cells.append(" ".join(f"{ratios[column]:6.2f}" for column in columns[size]))

@@ -60,10 +60,12 @@ def reproducible(seed):
 
     Examples
     --------
-    >>> first = reproducible(1).normal(size=3)
-    >>> second = reproducible(1).normal(size=3)
-    >>> bool((first == second).all())
-    True
+    At the top of a notebook, after the imports, ``rng = reproducible(1)``. A seed must be one:
+
+    >>> reproducible(-1)
+    Traceback (most recent call last):
+    ...
+    ValueError: reproducible: seed must lie from 0 to 4294967295, not -1
     """
     seed = _checked(seed)
     threadpoolctl.threadpool_limits(limits=1)

@@ -15,7 +15,7 @@ import math
 import numpy as np
 from scipy import special
 
-from .activation import Activation, Interval, Kink, Parameter
+from .activation import BLOCK, Activation, Interval, Kink, Parameter
 from .exact import product, times_exp_minus_half_square
 from .saturating import sigmoid
 
@@ -90,22 +90,29 @@ def _swish_argument(x, beta):
 
 def hard_swish(x):
     """x * min(max(x + 3, 0), 6) / 6, divided first so that the product cannot overflow."""
-    return np.maximum(x, -3) * (np.minimum(np.maximum(x + 3, 0), 6) / 6)
+    gate = x + 3
+    gate.clip(0, 6, out=gate)
+    gate /= 6
+    gate *= np.maximum(x, -3)
+    return gate
 
 
 def hard_swish_slope(x):
     """(2x + 3) / 6 inside (-3, 3), 0 to the left and 1 to the right of it."""
-    inside = (2 * np.minimum(np.maximum(x, -3), 3) + 3) / 6
-    return np.where(np.abs(x) < 3, inside, np.heaviside(x, x.dtype.type(0)))
+    inside = x.clip(-3, 3) / 3 + x.dtype.type(0.5)
+    return np.where(np.abs(x) < 3, inside, np.ceil(x.clip(0, 1)))
 
 
 def mish(x):
     """x * tanh(softplus(x)), which is x * n / (n + 2) with n = e (e + 2), e = exp(x)."""
-    near = np.minimum(np.maximum(x, -CLOSED), 20)
-    half = np.exp(0.5 * near)
-    e = half * half
-    value = (near * half) * (half * (e + 2) / (e * (e + 2) + 2))
-    return np.where(x < 20, value, x)  # from 20 on the gate is 1 to the last place
+    e = np.exp(np.clip(x, -CLOSED, 20))  # from 20 on the gate is 1 to the last place
+    n = e * (e + 2)
+    value = np.maximum(x, -CLOSED) * (n / (n + 2))
+    subnormal = math.log(np.finfo(x.dtype).tiny)
+    if np.fmin.reduce(x, axis=None) < subnormal:  # mish is x * exp(x) here
+        half = np.exp(0.5 * np.clip(x, -CLOSED, 0))
+        value = np.where(x < subnormal, np.maximum(x, -CLOSED) * half * half, value)
+    return value
 
 
 def mish_slope(x):
@@ -143,22 +150,30 @@ def gelu_slope(x):
 
 def gelu_tanh(x):
     """x * (1 + tanh(u)) / 2, u = sqrt(2/pi) (x + 0.044715 x^3), which is x * sigmoid(2u)."""
+    if x.dtype == np.float32:  # float64 has range and digits to spare
+        near, z, _ = _gelu_tanh_argument(x)
+        return (np.maximum(x, near) / (1 + np.exp(-z))).astype(x.dtype)
     _, z, error = _gelu_tanh_argument(x)
-    return _times_sigmoid(np.maximum(x, -50), z, error).astype(x.dtype)
+    return _times_sigmoid(np.maximum(x, -50), z, error)
 
 
 def gelu_tanh_slope(x):
     """s * (1 + x * (1 - s) * 2u') with s = sigmoid(2u)."""
     near, z, error = _gelu_tanh_argument(x)
+    if error is None:
+        s = 1 / (1 + np.exp(-z))
+        rate = _GELU_RATE[0] + 3 * _GELU_RATE[0] * _GELU_CUBIC[0] * near * near
+        return (s * (1 + near * (1 - s) * rate)).astype(x.dtype)
     rate = _GELU_RATE[0] * (1 + 3 * _GELU_CUBIC[0] * near * near)
     return _times_sigmoid(1 + near * sigmoid(-z) * rate, z, error).astype(x.dtype)
 
 
 def _gelu_tanh_argument(x):
-    """Return x cut to +-50, 2u, and the rounding error of 2u (None for float32 input)."""
-    near = np.minimum(np.maximum(x.astype(np.float64), -50), 50)  # the gate has shut by 22
+    """Return x cut to where the gate is undecided, 2u, and its error (None for float32)."""
     if x.dtype == np.float32:
-        return near, _GELU_RATE[0] * near * (1 + _GELU_CUBIC[0] * near * near), None
+        near = np.clip(x.astype(np.float64), -20, 20)
+        return near, near * (_GELU_RATE[0] + _GELU_RATE[0] * _GELU_CUBIC[0] * near * near), None
+    near = np.clip(x, -50, 50)
     square, e1 = product(near, near)
     cubic, e2 = product(square, _GELU_CUBIC[0])
     bracket = 1 + cubic
@@ -171,6 +186,7 @@ def _gelu_tanh_argument(x):
 ENTRIES = (
     Activation(
         name="silu",
+        blocks_from=BLOCK,
         title="SiLU",
         aliases=("sigmoid_linear_unit", "swish_1", "swish1"),
         family="gated",
@@ -201,6 +217,7 @@ ENTRIES = (
     ),
     Activation(
         name="swish",
+        blocks_from=BLOCK,
         title="Swish",
         aliases=("swish_beta", "parametric_swish"),
         family="gated",
@@ -258,6 +275,7 @@ ENTRIES = (
     ),
     Activation(
         name="mish",
+        blocks_from=BLOCK,
         title="Mish",
         family="gated",
         function=mish,
@@ -281,6 +299,7 @@ ENTRIES = (
     ),
     Activation(
         name="gelu",
+        blocks_from=BLOCK,
         title="GELU",
         aliases=("gaussian_error_linear_unit", "gelu_exact"),
         family="gated",
@@ -312,6 +331,7 @@ ENTRIES = (
     ),
     Activation(
         name="gelu_tanh",
+        blocks_from=BLOCK,
         title="GELU (tanh form)",
         aliases=("gelu_approximate", "gelu_new"),
         family="gated",

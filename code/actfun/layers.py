@@ -108,6 +108,7 @@ class RReLU(keras.layers.Layer):
         self._build_at_init()
 
     def call(self, inputs, training=False):
+        """Return the outputs, with random slopes if `training`."""
         if training:
             slope = keras.random.uniform(
                 ops.shape(inputs),
@@ -121,9 +122,11 @@ class RReLU(keras.layers.Layer):
         return ops.where(inputs > 0, inputs, slope * inputs)
 
     def compute_output_shape(self, input_shape):
+        """Return the shape of the inputs."""
         return input_shape
 
     def get_config(self):
+        """Return what `from_config` needs to make the same object again."""
         return {
             **super().get_config(),
             "lower": self.lower,
@@ -133,6 +136,7 @@ class RReLU(keras.layers.Layer):
 
     @classmethod
     def from_config(cls, config):
+        """Return the layer that `get_config` described."""
         seed = keras.saving.deserialize_keras_object(config.get("seed"))
         return cls(**{**config, "seed": seed})
 
@@ -158,9 +162,11 @@ class AtLeast(keras.constraints.Constraint):
         self.minimum = float(minimum)
 
     def __call__(self, w):
+        """Return the weight `w`, no element below the minimum."""
         return ops.maximum(w, ops.cast(self.minimum, w.dtype))
 
     def get_config(self):
+        """Return what `from_config` needs to make the same object again."""
         return {"minimum": self.minimum}
 
 
@@ -235,9 +241,11 @@ class _Learned(keras.layers.Layer):
         }
 
     def compute_output_shape(self, input_shape):
+        """Return the shape of the inputs."""
         return input_shape
 
     def get_config(self):
+        """Return what `from_config` needs to make the same object again."""
         return {**super().get_config(), "shared_axes": self.shared_axes}
 
 
@@ -291,12 +299,15 @@ class Swish(_Learned):
         self._set_parameter("beta", beta_initializer, beta_regularizer, beta_constraint)
 
     def build(self, input_shape):
+        """Create the parameters for inputs of that shape."""
         self.beta = self._add_parameter("beta", self._parameter_shape(input_shape))
 
     def call(self, inputs):
+        """Return the outputs, shaped like `inputs`."""
         return inputs * ops.sigmoid(self.beta * inputs)
 
     def get_config(self):
+        """Return what `from_config` needs to make the same object again."""
         return {**super().get_config(), **self._parameter_config("beta")}
 
 
@@ -372,11 +383,13 @@ class ParametricELU(_Learned):
             self._set_parameter(name, initializer, regularizer, constraint)
 
     def build(self, input_shape):
+        """Create the parameters for inputs of that shape."""
         shape = self._parameter_shape(input_shape)
         self.alpha = self._add_parameter("alpha", shape)
         self.beta = self._add_parameter("beta", shape)
 
     def call(self, inputs):
+        """Return the outputs, shaped like `inputs`."""
         # Each piece sees 0 in place of the other's inputs: the exponential cannot overflow, and
         # neither can the gradient of the piece that is not chosen.
         right = ops.where(inputs < 0, ops.zeros_like(inputs), inputs)
@@ -384,6 +397,7 @@ class ParametricELU(_Learned):
         return self.alpha / self.beta * right + self.alpha * ops.expm1(left / self.beta)
 
     def get_config(self):
+        """Return what `from_config` needs to make the same object again."""
         return {
             **super().get_config(),
             **self._parameter_config("alpha"),

@@ -457,6 +457,7 @@ class GradientCheck:
         )
 
     def __repr__(self):
+        """Return the verdict and the numbers behind it in one line."""
         verdict = "passed" if self.passed else "FAILED"
         return (
             f"gradient check {verdict}: {len(self.table)} entries, {int(self.table.kink.sum())} "

@@ -10,7 +10,7 @@ import math
 
 import numpy as np
 
-from .activation import Activation, Interval, Kink, Parameter
+from .activation import Activation, Interval, Kink, Parameter, keep_nan
 
 AT_ZERO = "the slope of the negative side, as TensorFlow, PyTorch and JAX return"
 
@@ -22,23 +22,23 @@ def relu(x):
 
 def relu_slope(x):
     """1 for x > 0, else 0."""
-    return np.heaviside(x, x.dtype.type(0))
+    return np.ceil(x.clip(0, 1))  # any positive number gives 1, and NaN stays
 
 
 def relu6(x):
     """min(max(x, 0), 6)."""
-    return np.minimum(np.maximum(x, 0), 6)
+    return x.clip(0, 6)
 
 
 def relu6_slope(x):
     """1 inside (0, 6), else 0; 0 at both kinks, as TensorFlow and PyTorch return."""
-    # heaviside(x) is 0, 1 or NaN; the factor switches it off from 6 upwards.
-    return np.heaviside(x, x.dtype.type(0)) * (x < 6)
+    return relu_slope(x) * (x < 6)
 
 
 def leaky_relu(x, negative_slope=0.01):
     """max(x, negative_slope * x), which needs a slope of at most 1."""
-    return np.maximum(x, negative_slope * x)
+    y = negative_slope * x
+    return np.maximum(x, y, out=y)
 
 
 def leaky_relu_slope(x, negative_slope=0.01):
@@ -73,10 +73,11 @@ def rrelu_slope(x, lower=1 / 8, upper=1 / 3):
 
 
 def _two_slopes(x, negative):
-    """1 for x > 0, else `negative`, NaN where x is NaN."""
-    out = np.where(x > 0, x.dtype.type(1), np.asarray(negative, x.dtype))
-    missing = np.isnan(x)
-    return np.where(missing, x, out) if missing.any() else out
+    """1 for x > 0, else `negative`."""
+    if isinstance(negative, float) and 0 <= negative <= 1:
+        slope = relu_slope(x)
+        return np.maximum(slope, negative, out=slope)
+    return keep_nan(x, np.where(x > 0, x.dtype.type(1), np.asarray(negative, x.dtype)))
 
 
 ENTRIES = (
@@ -94,7 +95,7 @@ ENTRIES = (
         lipschitz=1.0,
         saturates=(0.0, None),
         kinks=(Kink(0.0, 0.0, AT_ZERO),),
-        single_pass=True,
+        blocks_from=math.inf,
         advantages=(
             "slope exactly 1 wherever it is active",
             "one comparison to compute, and true zeros in its output",
@@ -114,6 +115,7 @@ ENTRIES = (
     Activation(
         name="relu6",
         title="ReLU6",
+        blocks_from=math.inf,
         family="rectifiers",
         function=relu6,
         slope=relu6_slope,

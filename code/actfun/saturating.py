@@ -36,12 +36,15 @@ def log_sigmoid_slope(x):
 
 def hard_sigmoid(x):
     """min(max(x + 3, 0), 6) / 6. Adding before dividing keeps it exact near -3."""
-    return np.minimum(np.maximum(x + 3, 0), 6) / 6
+    y = x + 3
+    y.clip(0, 6, out=y)
+    y /= 6
+    return y
 
 
 def hard_sigmoid_slope(x):
     """1/6 inside (-3, 3), else 0; 0 at both kinks, as TensorFlow and PyTorch return."""
-    return _where_number(x, np.abs(x) < 3, 1 / 6)
+    return _inside(x, 3) * x.dtype.type(1 / 6)
 
 
 def tanh(x):
@@ -57,18 +60,22 @@ def tanh_slope(x):
 
 def hard_tanh(x):
     """min(max(x, -1), 1)."""
-    return np.minimum(np.maximum(x, -1), 1)
+    return x.clip(-1, 1)
 
 
 def hard_tanh_slope(x):
     """1 inside (-1, 1), else 0; 0 at both kinks, as PyTorch returns."""
-    return _where_number(x, np.abs(x) < 1, 1)
+    return _inside(x, 1)
 
 
 def softsign(x):
     """x / (1 + |x|). The largest number stands in for infinity, which would give NaN."""
-    size = np.minimum(np.abs(x), np.finfo(x.dtype).max)
-    return np.copysign(size / (1 + size), x)
+    size = np.abs(x)
+    if np.fmax.reduce(size, axis=None) == np.inf:
+        x = x.clip(np.finfo(x.dtype).min, np.finfo(x.dtype).max)
+        size = np.abs(x)
+    size += 1
+    return np.divide(x, size, out=size)
 
 
 def softsign_slope(x):
@@ -77,15 +84,13 @@ def softsign_slope(x):
     return t * t
 
 
-def _where_number(x, condition, value):
-    """`value` where the condition holds, 0 elsewhere, NaN where x is NaN."""
-    out = condition.astype(x.dtype)
-    if value != 1:
-        out *= x.dtype.type(value)
-    missing = np.isnan(x)
-    if missing.any():
-        out = np.where(missing, x, out)
-    return out
+def _inside(x, edge):
+    """1 for |x| < edge, else 0, and NaN for NaN, which a comparison would lose."""
+    size = np.abs(x)
+    size.clip(edge - 1, edge, out=size)
+    size -= edge
+    np.floor(size, out=size)
+    return np.negative(size, out=size)
 
 
 ENTRIES = (
@@ -183,7 +188,7 @@ ENTRIES = (
         odd=True,
         zero_centred=True,
         saturates=(-1.0, 1.0),
-        single_pass=True,
+        blocks_from=math.inf,
         advantages=(
             "odd: centred inputs give centred outputs",
             "slope 1 at 0, four times the sigmoid's",
@@ -201,6 +206,7 @@ ENTRIES = (
         name="hard_tanh",
         title="Hard tanh",
         family="saturating",
+        blocks_from=math.inf,
         function=hard_tanh,
         slope=hard_tanh_slope,
         formula=r"\min(\max(x,\, -1),\, 1)",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import subprocess
 import sys
 from pathlib import Path
 
@@ -13,6 +14,7 @@ COMMANDS = {
     "build": "make the site in _build/html",
     "check": "check claims, references, figures, links and the frame of every chapter",
     "test-notebooks": "run every notebook again and compare each output",
+    "test": "all of it: build, unit tests, check, test-notebooks",
 }
 
 
@@ -69,6 +71,8 @@ def _run(options: argparse.Namespace) -> int:
         return 0
     from bookbuild.book import Book, chapter_page
 
+    if options.command == "test":
+        return _test(root)
     book = Book(root)
     if options.command == "notebooks":
         from bookbuild.notebooks import write_notebooks
@@ -93,6 +97,16 @@ def _run(options: argparse.Namespace) -> int:
         from bookbuild.staging import executed_notebooks
 
         compare_notebooks(book, executed_notebooks(book))
+    return 0
+
+
+def _test(root: Path) -> int:
+    """Run the steps one after the other, each in its own process; stop at the first failure."""
+    for step in (["bookbuild", "build"], ["pytest"], ["bookbuild", "check"],
+                 ["bookbuild", "test-notebooks"]):  # fmt: skip
+        done = subprocess.run([sys.executable, "-m", *step], cwd=root, check=False)
+        if done.returncode:
+            return done.returncode
     return 0
 
 

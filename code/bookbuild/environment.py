@@ -27,8 +27,9 @@ def _requirements(path: Path) -> list[Requirement]:
         try:
             requirement = Requirement(line)
         except InvalidRequirement as error:
+            why = str(error).splitlines()[0]
             raise BookError(
-                f"{path.name}, line {number}: `{line}` is no requirement ({str(error).splitlines()[0]})."
+                f"{path.name}, line {number}: `{line}` is no requirement ({why})."
                 " The file is made by `make lock`; do not edit it by hand."
             ) from None
         if not _pin(requirement):

@@ -8,6 +8,7 @@ ending is put right while the page is read.
 import re
 from pathlib import Path
 
+from docutils import nodes
 from sphinx.application import Sphinx
 
 LINK = re.compile(r"(\]\(|\]:\s+)(?!\w+:|/|#)([^)\s#\"\\]+)\.md(?=[)#\s])")
@@ -32,7 +33,15 @@ def read_source(app: Sphinx, docname: str, source: list[str]) -> None:
     source[0] = point_to_staged(source[0], Path(app.env.doc2path(docname)).parent)
 
 
+def drop_repeated_ids(app: Sphinx, doctree, docname: str) -> None:
+    """Take away the ids that sphinx-exercise gives to the body of every exercise alike."""
+    for node in doctree.findall(nodes.Element):
+        if {"exercise-content", "solution-content"} & set(node.get("ids", ())):
+            node["ids"] = []
+
+
 def setup(app: Sphinx) -> dict:
     """Register the extension."""
     app.connect("source-read", read_source)
+    app.connect("doctree-resolved", drop_repeated_ids)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -8,19 +8,28 @@ import sys
 import numpy as np
 import pytest
 
+from actfun import determinism
 from actfun.determinism import LARGEST_SEED, reproducible
 
+FIX_TENSORFLOW = determinism._fix_tensorflow
 
-def run(script, **environment):
+
+@pytest.fixture(autouse=True)
+def leave_the_tensorflow_of_the_other_tests_alone(monkeypatch):
+    """What is done to it is tested in processes of its own."""
+    monkeypatch.setattr(determinism, "_fix_tensorflow", lambda: None)
+
+
+def run(script):
     """Run `script` in a new interpreter; return what it printed on stdout and on stderr."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith("TF_")}
     done = subprocess.run(
         [sys.executable, "-c", script],
-        env=clean | {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"} | environment,
+        env=clean | {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"},
         check=False,
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=600,
     )
     assert done.returncode == 0, done.stderr
     return done.stdout, done.stderr
@@ -109,15 +118,38 @@ def test_keras_trains_to_the_same_bits_whenever_it_was_imported():
     assert losses == [first, second]
 
 
-def test_threads_that_can_no_longer_be_fixed_are_warned_of():
-    out, _ = run(
-        "import warnings, tensorflow as tf\n"
-        "tf.ones(3) + 1\n"
-        "from actfun.determinism import reproducible\n"
-        "with warnings.catch_warnings(record=True) as caught:\n"
-        "    warnings.simplefilter('always')\n"
-        "    reproducible(1)\n"
-        "(message,) = [str(w.message) for w in caught if w.category is RuntimeWarning]\n"
-        "print(message)\n"
-    )
-    assert "already started its threads (intra-op: one per core" in out
+class StartedTensorFlow:
+    """Stands in for a TensorFlow that has run an operation (the real one takes long to start)."""
+
+    def __init__(self):
+        self.deterministic = False
+        self.config = self.threading = self.experimental = self.random = self
+
+    def get_intra_op_parallelism_threads(self):
+        return 4
+
+    def get_inter_op_parallelism_threads(self):
+        return 0  # TensorFlow's way to say: as many as it sees fit
+
+    def set_intra_op_parallelism_threads(self, number):
+        raise RuntimeError("Intra op parallelism cannot be modified after initialization.")
+
+    set_inter_op_parallelism_threads = set_intra_op_parallelism_threads
+
+    def enable_op_determinism(self):
+        self.deterministic = True
+
+    def set_seed(self, seed):
+        self.seed = seed
+
+
+def test_threads_that_can_no_longer_be_fixed_are_warned_of_and_the_rest_is_done(monkeypatch):
+    started = StartedTensorFlow()
+    monkeypatch.setattr(determinism, "_fix_tensorflow", FIX_TENSORFLOW)
+    monkeypatch.setitem(sys.modules, "tensorflow", started)
+    monkeypatch.delitem(sys.modules, "keras", raising=False)
+    monkeypatch.delenv("TF_NUM_INTEROP_THREADS", raising=False)
+    with pytest.warns(RuntimeWarning, match="intra-op: 4, inter-op: one per core") as caught:
+        reproducible(6)
+    assert caught[0].filename == __file__
+    assert (started.deterministic, started.seed) == (True, 6)

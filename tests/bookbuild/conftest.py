@@ -4,6 +4,7 @@
 from pathlib import Path
 
 import pytest
+
 from bookbuild.book import Book
 
 CONFIG = """

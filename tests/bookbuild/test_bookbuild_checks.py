@@ -1,7 +1,9 @@
 """Each of the book's checks finds what it is there to find. Nothing is run here."""
+# ruff: noqa: E501
 
 import nbformat
 import pytest
+
 from bookbuild.book import BookError
 from bookbuild.checks import (
     claim_problems,
@@ -68,6 +70,18 @@ def test_the_small_book_is_in_order(book):
 
 
 FIRST = "chapters/one/first.md"
+THIRD = """````{exercise} In words
+:label: ex-first-3
+Why is it linear?
+````
+
+```{solution-start} ex-first-3
+:class: dropdown
+```
+It is a multiple.
+```{solution-end}
+```
+"""
 
 
 @pytest.mark.parametrize(
@@ -79,7 +93,7 @@ FIRST = "chapters/one/first.md"
         (FIRST, "**You need**", "You need", "no **You need**"),
         (FIRST, "{{ run_time }}", "12 s", "does not take the measured"),
         (FIRST, "## Summary", "## Sum", "last three sections"),
-        (FIRST, "{exercise} In words\n:label: ex-first-3", "{note} In words", "3 exercises"),
+        (FIRST, THIRD, "", "3 exercises"),
         (FIRST, "{solution-start} ex-first-3", "{solution-start} ex-first-2", "ex-first-3 has no solution"),
         (FIRST, "```{code-cell} ipython3\nprint(double(10))\n```", "It is 20.", "fewer than two"),
         (FIRST, "```{code-cell} ipython3\nprint(NAME)", "```{code-cell} ipython3\n:tags: [hide]\nprint(NAME)", "unknown tag hide"),

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from bookbuild.__main__ import main
 from bookbuild.book import BookError
 from bookbuild.environment import check_environment, installed_problems, lock_problems

@@ -1,6 +1,7 @@
 """What makes a chapter run again, and what does not."""
 
 import pytest
+
 from bookbuild.keys import chapter_key, dependencies
 from bookbuild.notebooks import read_chapter
 

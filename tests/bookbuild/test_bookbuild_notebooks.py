@@ -2,6 +2,7 @@
 
 import nbformat
 import pytest
+
 from bookbuild.book import BookError
 from bookbuild.notebooks import (
     leftover_myst,
