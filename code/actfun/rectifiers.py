@@ -63,7 +63,11 @@ def prelu_alpha_slope(x, alpha=0.25):
 
 
 def rrelu(x, lower=1 / 8, upper=1 / 3):
-    """Leaky ReLU with the mean slope (lower + upper) / 2: what RReLU is at test time."""
+    """Leaky ReLU with the mean slope (lower + upper) / 2: what RReLU is at test time.
+
+    As in PyTorch, the slope is uniform. Xu et al. (arXiv:1505.00853) draw its reciprocal,
+    from U(3, 8), and so test with 1 / 5.5.
+    """
     return leaky_relu(x, (lower + upper) / 2)
 
 

@@ -257,6 +257,6 @@ ENTRIES = (
             "JAX": "jax.nn.soft_sign",
         },
         year=2009,
-        reference="bergstra2009",
+        reference="turian2009",
     ),
 )
