@@ -168,7 +168,7 @@ ENTRIES = (
         lipschitz=SELU_SCALE * SELU_ALPHA,
         zero_centred=True,
         saturates=(-SELU_SCALE * SELU_ALPHA, None),
-        kinks=(Kink(0.0, SELU_SCALE * SELU_ALPHA, "the slope of the negative side, λα"),),
+        kinks=(Kink(0.0, SELU_SCALE * SELU_ALPHA, "the slope of the negative side, λα; TensorFlow returns λ"),),
         advantages=("mean 0 and variance 1 are an attracting fixed point of a layer",),
         drawbacks=(
             "only with LeCun-normal weights, dense layers and alpha dropout",

@@ -90,7 +90,7 @@ def _inside(x, edge):
     size.clip(edge - 1, edge, out=size)
     size -= edge
     np.floor(size, out=size)
-    return np.negative(size, out=size)
+    return np.abs(size, out=size)
 
 
 ENTRIES = (

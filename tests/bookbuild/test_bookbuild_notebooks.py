@@ -91,6 +91,7 @@ def test_solutions_are_kept_or_replaced_by_an_answer_cell(book, text):
 @pytest.mark.parametrize(
     ("source", "message"),
     [
+        ("````{exercise} The `x`\n:label: a\n````", "no backticks in the title"),
         ("```{margin}\nx\n```", "unknown directive {margin}"),
         ("````{note}\n```{tab-set}\n```\n````", "unknown directive {tab-set}"),
         (":::{note}\nx\n:::", "backticks, not colons"),
@@ -109,7 +110,7 @@ def test_solutions_are_kept_or_replaced_by_an_answer_cell(book, text):
 def test_unknown_myst_is_an_error_with_its_line(book, front, source, message):
     book.add("chapters/one/first.md", f"{front}# Title\n\n{source}\n")
     problems = source_problems(book.chapters[0])
-    line = 8 + (source.startswith("````")) + 2 * source.startswith("- a")
+    line = 8 + source.startswith("````{note}") + 2 * source.startswith("- a")
     assert any(f"first.md, line {line}: " in p and message in p for p in problems), problems
     with pytest.raises(BookError):
         write_notebooks(book)
