@@ -21,7 +21,8 @@ test: $(READY)  ## make book, then unit tests, doctests, the book's checks, ever
 
 lint: notebooks  ## style of packages, tests and the code cells of the chapters
 	$(BIN)/ruff check code tests notebooks/solutions
-	$(BIN)/ruff format --check code tests notebooks/solutions
+	$(BIN)/ruff format --check code tests
+	$(BIN)/ruff format --check --line-length 88 notebooks/solutions
 
 serve: book  ## show the site at http://localhost:8000
 	@echo "The book is at http://localhost:8000 (stop with Ctrl-C)"

@@ -56,7 +56,9 @@ class Parameter:
     """A parameter of an activation function, dimensionless.
 
     `default` is read from the formula's own signature. The defaults of other
-    libraries are None where the library has no such parameter or no default.
+    libraries are None where the library has no such parameter or no default; Keras's
+    are checked against the installed version, the others were read off PyTorch 2.13 and
+    JAX 0.10, and so were the conventions at kinks.
     """
 
     name: str
@@ -231,8 +233,7 @@ class Activation:
         """
         if self.elementwise:
             raise TypeError(
-                f"{self.name} acts element by element: its Jacobian is diagonal; "
-                "use derivative(x)"
+                f"{self.name} acts element by element: its Jacobian is diagonal; use derivative(x)"
             )
         return self._evaluate(self.slope, x, parameters)
 
@@ -308,9 +309,7 @@ class Activation:
         for name in given:
             if name not in known:
                 expected = ", ".join(known) or "none"
-                raise TypeError(
-                    f"{self.name}: unknown parameter {name!r}, expected: {expected}"
-                )
+                raise TypeError(f"{self.name}: unknown parameter {name!r}, expected: {expected}")
         checked = {name: known[name].check(self.name, value) for name, value in given.items()}
         if {"lower", "upper"} <= known.keys():
             both = self.defaults | checked

@@ -66,7 +66,9 @@ ENTRIES = (
         smoothness=-1,
         lipschitz=math.inf,
         saturates=(0.0, 1.0),
-        kinks=(Kink(0.0, 0.0, "a jump: no derivative exists; 0, as automatic differentiation gives"),),
+        kinks=(
+            Kink(0.0, 0.0, "a jump: no derivative exists; 0, as automatic differentiation gives"),
+        ),
         blocks_from=math.inf,
         advantages=("a yes-or-no answer from one comparison",),
         drawbacks=("its derivative is 0 wherever it exists, so gradient descent cannot train it",),

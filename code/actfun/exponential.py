@@ -58,9 +58,7 @@ def celu_slope(x, alpha=1.0):
 def selu(x):
     """scale * x for x > 0, else scale * alpha * (exp(x) - 1)."""
     with np.errstate(over="ignore"):  # scale * x can pass the largest number
-        return SELU_SCALE * np.maximum(x, 0) + SELU_SCALE * SELU_ALPHA * np.expm1(
-            np.minimum(x, 0)
-        )
+        return SELU_SCALE * np.maximum(x, 0) + SELU_SCALE * SELU_ALPHA * np.expm1(np.minimum(x, 0))
 
 
 def selu_slope(x):
@@ -168,7 +166,11 @@ ENTRIES = (
         lipschitz=SELU_SCALE * SELU_ALPHA,
         zero_centred=True,
         saturates=(-SELU_SCALE * SELU_ALPHA, None),
-        kinks=(Kink(0.0, SELU_SCALE * SELU_ALPHA, "the slope of the negative side, λα; TensorFlow returns λ"),),
+        kinks=(
+            Kink(
+                0.0, SELU_SCALE * SELU_ALPHA, "λα, as PyTorch and JAX return; TensorFlow returns λ"
+            ),
+        ),
         advantages=("mean 0 and variance 1 are an attracting fixed point of a layer",),
         drawbacks=(
             "only with LeCun-normal weights, dense layers and alpha dropout",

@@ -260,8 +260,8 @@ ENTRIES = (
         monotone=False,
         saturates=(0.0, None),
         kinks=(
-            Kink(-3.0, 0.0, "0, as TensorFlow and PyTorch return"),
-            Kink(3.0, 1.0, "1, as TensorFlow returns"),
+            Kink(-3.0, 0.0, "0, as TensorFlow, PyTorch and JAX return"),
+            Kink(3.0, 1.0, "1, as TensorFlow, PyTorch and JAX return"),
         ),
         advantages=("swish without an exponential, for phones and quantised networks",),
         drawbacks=("slope exactly 0 below -3, 1.5 just below 3",),

@@ -1,7 +1,6 @@
 """Rectifiers: the identity for positive input, little or nothing for negative input.
 
-At 0 every derivative here is the one of the negative side, as TensorFlow and PyTorch
-return it.
+At 0 every derivative here is the one of the negative side.
 """
 
 from __future__ import annotations
@@ -11,8 +10,6 @@ import math
 import numpy as np
 
 from .activation import Activation, Interval, Kink, Parameter, keep_nan
-
-AT_ZERO = "the slope of the negative side, as TensorFlow, PyTorch and JAX return"
 
 
 def relu(x):
@@ -98,7 +95,7 @@ ENTRIES = (
         smoothness=0,
         lipschitz=1.0,
         saturates=(0.0, None),
-        kinks=(Kink(0.0, 0.0, AT_ZERO),),
+        kinks=(Kink(0.0, 0.0, "0, as TensorFlow, PyTorch and JAX return"),),
         blocks_from=math.inf,
         advantages=(
             "slope exactly 1 wherever it is active",
@@ -130,7 +127,7 @@ ENTRIES = (
         lipschitz=1.0,
         saturates=(0.0, 6.0),
         kinks=(
-            Kink(0.0, 0.0, AT_ZERO),
+            Kink(0.0, 0.0, "0, as TensorFlow, PyTorch and JAX return"),
             Kink(6.0, 0.0, "0, as TensorFlow, PyTorch and JAX return"),
         ),
         advantages=("a known largest output, which suits low-precision arithmetic",),
@@ -155,7 +152,7 @@ ENTRIES = (
         range=Interval(-math.inf, math.inf),
         smoothness=0,
         lipschitz=1.0,
-        kinks=(Kink(0.0, 0.01, AT_ZERO),),
+        kinks=(Kink(0.0, 0.01, "a, as TensorFlow and PyTorch return; JAX returns 1"),),
         parameters=(
             Parameter(
                 "negative_slope",
@@ -194,7 +191,7 @@ ENTRIES = (
         range=Interval(-math.inf, math.inf),
         smoothness=0,
         lipschitz=1.0,
-        kinks=(Kink(0.0, 0.25, AT_ZERO),),
+        kinks=(Kink(0.0, 0.25, "α, as PyTorch returns; the Keras layer returns 0"),),
         parameters=(
             Parameter(
                 "alpha",
@@ -226,14 +223,10 @@ ENTRIES = (
         range=Interval(-math.inf, math.inf),
         smoothness=0,
         lipschitz=1.0,
-        kinks=(Kink(0.0, 11 / 48, AT_ZERO),),
+        kinks=(Kink(0.0, 11 / 48, "the mean slope, as PyTorch returns"),),
         parameters=(
-            Parameter(
-                "lower", "smallest slope for negative input", low=0.0, high=1.0, torch=1 / 8
-            ),
-            Parameter(
-                "upper", "largest slope for negative input", low=0.0, high=1.0, torch=1 / 3
-            ),
+            Parameter("lower", "smallest slope for negative input", low=0.0, high=1.0, torch=1 / 8),
+            Parameter("upper", "largest slope for negative input", low=0.0, high=1.0, torch=1 / 3),
         ),
         advantages=("the random slope is a noise that can regularise on small data",),
         drawbacks=("training and use compute different functions",),

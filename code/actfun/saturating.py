@@ -136,8 +136,8 @@ ENTRIES = (
         lipschitz=1 / 6,
         saturates=(0.0, 1.0),
         kinks=(
-            Kink(-3.0, 0.0, "0, as TensorFlow and PyTorch return"),
-            Kink(3.0, 0.0, "0, as TensorFlow and PyTorch return"),
+            Kink(-3.0, 0.0, "0, as TensorFlow, PyTorch and JAX return"),
+            Kink(3.0, 0.0, "0, as TensorFlow, PyTorch and JAX return"),
         ),
         advantages=("a sigmoid without an exponential, for small devices and quantised gates",),
         drawbacks=(
@@ -218,8 +218,8 @@ ENTRIES = (
         zero_centred=True,
         saturates=(-1.0, 1.0),
         kinks=(
-            Kink(-1.0, 0.0, "0, as PyTorch returns; TensorFlow's clip returns 1"),
-            Kink(1.0, 0.0, "0, as PyTorch returns; TensorFlow's clip returns 1"),
+            Kink(-1.0, 0.0, "0, as PyTorch returns; TensorFlow and JAX return 1"),
+            Kink(1.0, 0.0, "0, as PyTorch returns; TensorFlow and JAX return 1"),
         ),
         advantages=("a tanh without an exponential, with slope exactly 1 inside",),
         drawbacks=("its slope is exactly 0 outside (-1, 1)",),

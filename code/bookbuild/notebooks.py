@@ -123,7 +123,9 @@ def source_problems(page: Page) -> list[str]:
             elif fence["indent"]:
                 problem(number, f"the directive {{{name}}} has to start at the left margin")
             if "`" in directive["argument"]:
-                problem(number, f"no backticks in the title of {{{name}}}: they would end its fence")
+                problem(
+                    number, f"no backticks in the title of {{{name}}}: they would end its fence"
+                )
             if name == "exercise":
                 label = next((s for s in lines[number : number + 4] if ":label:" in s), "")
                 exercises.append(label.split(":label:")[-1].strip())

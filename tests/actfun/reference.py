@@ -114,10 +114,16 @@ FUNCTIONS = {
     ),
     "gelu_tanh": (
         lambda x: x * _sigmoid(2 * _RATE * (x + _CUBIC * x**3)),
-        lambda x: _sigmoid(2 * _RATE * (x + _CUBIC * x**3))
-        * (
-            1
-            + x * _sigmoid(-2 * _RATE * (x + _CUBIC * x**3)) * 2 * _RATE * (1 + 3 * _CUBIC * x**2)
+        lambda x: (
+            _sigmoid(2 * _RATE * (x + _CUBIC * x**3))
+            * (
+                1
+                + x
+                * _sigmoid(-2 * _RATE * (x + _CUBIC * x**3))
+                * 2
+                * _RATE
+                * (1 + 3 * _CUBIC * x**2)
+            )
         ),
     ),
 }

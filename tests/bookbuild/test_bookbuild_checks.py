@@ -9,9 +9,10 @@ from bookbuild.checks import (
     claim_problems,
     figure_problems,
     frame_problems,
+    number_problems,
     reference_problems,
-    run_problems,
     site_problems,
+    slow_chapters,
     tag_problems,
     toc_problems,
 )
@@ -61,7 +62,8 @@ def all_found(book, run):
         *reference_problems(book.fresh()),
         *claim_problems(book.fresh(), run),
         *figure_problems(page, run[page.docname]),
-        *run_problems(page, run[page.docname]),
+        *number_problems(page, run[page.docname]),
+        *notebook_problems(run[page.docname]),
     ]
 
 
@@ -127,10 +129,23 @@ def test_a_claim_that_ran_otherwise_is_found(book):
     assert any("did not settle it when it ran" in p for p in claim_problems(book, run))
 
 
-def test_a_slow_chapter_is_found(book):
+def test_a_slow_chapter_is_named_but_no_error(book):
     run = executed(book)
+    assert slow_chapters(book, run) == []
     run["chapters/one/first"].metadata["run_seconds"] = 75.0
-    assert "takes 75 s" in run_problems(book.chapters[0], run["chapters/one/first"])[0]
+    assert "took 75 s" in slow_chapters(book, run)[0]
+
+
+def test_a_number_typed_into_the_text_is_found(book):
+    run = executed(book)
+    page, notebook = book.chapters[0], run["chapters/one/first"]
+    text = next(c for c in notebook.cells if c.cell_type == "markdown")
+    text.source += "\n\nThe error is 0.137, and $\\pi$ is $3.14$."
+    (problem,) = number_problems(page, notebook)
+    assert "the text says 0.137" in problem
+    cell = next(c for c in notebook.cells if c.cell_type == "code")
+    cell.outputs = [nbformat.v4.new_output("stream", name="stdout", text="error 0.13684\n")]
+    assert number_problems(page, notebook) == []
 
 
 def test_warnings_of_a_cell_are_found():
