@@ -20,7 +20,7 @@ from sphinx.util.docutils import SphinxDirective
 from bookbuild.ledger import anchor
 
 UNSETTLED = "not yet settled"
-COLUMNS = ("Claim", "Document", "Section", "What is said", "Verdict", "Evidence", "Settled in")
+COLUMNS = ("Claim", "What is said", "Verdict", "Evidence")
 
 
 class ClaimsDirective(SphinxDirective):
@@ -95,17 +95,16 @@ class ClaimsLedger(ClaimsDirective):
         """Return one row; the labels of its cells show when it becomes a card on a phone."""
         verdict = claim["verdict"] or UNSETTLED
         where = (
-            self.link(claim, claim["title"])
+            "Settled in " + self.link(claim, claim["title"])
             if claim["docname"]
-            else escape(f"to come: {claim['open']}" if claim["open"] else "to come")
+            else escape(f"To come: {claim['open']}")
         )
+        source = f"document {claim['document']}, {claim['section']} {claim['section_title']}"
+        evidence = f"{escape(claim['evidence'])}<br>" if claim["evidence"] else ""
         cells = [
-            claim["document"],
-            f"{escape(claim['section'])} {escape(claim['section_title'])}",
             escape(claim["says"]),
-            f'<span class="verdict">{escape(verdict)}</span> {escape(claim["correction"])}',
-            escape(claim["evidence"]) or '<span class="none">none yet</span>',
-            where,
+            f'<span class="verdict">{escape(verdict)}</span>. {escape(claim["correction"])}',
+            f'{evidence}<span class="where">{where}</span>',
         ]
         data = {
             "document": claim["document"],
@@ -120,7 +119,8 @@ class ClaimsLedger(ClaimsDirective):
         identifier = anchor(claim["id"]).replace("claim-", "ledger-", 1)
         return (
             f'<tr role="row" id="{identifier}" {attributes}>'
-            f'<th scope="row" role="rowheader">{escape(claim["id"])}</th>{inner}</tr>'
+            f'<th scope="row" role="rowheader">{escape(claim["id"])}'
+            f'<span class="source">{escape(source)}</span></th>{inner}</tr>'
         )
 
 
