@@ -454,10 +454,11 @@ def get(name, **arguments):
         own = get_function(name).name
     if own in OWN_LAYERS:
         return OWN_LAYERS[own](**arguments)
+    defaults = get_function(own).defaults
     if own == "leaky_relu":
-        return keras.layers.LeakyReLU(**{"negative_slope": 0.01, **arguments})
+        return keras.layers.LeakyReLU(**{**defaults, **arguments})
     if own == "prelu":
-        first = keras.initializers.Constant(0.25)
+        first = keras.initializers.Constant(defaults["alpha"])
         return keras.layers.PReLU(**{"alpha_initializer": first, **arguments})
     if own == "gelu_tanh":
         return keras.layers.Activation(gelu_tanh, **arguments)

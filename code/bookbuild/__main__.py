@@ -102,8 +102,14 @@ def _run(options: argparse.Namespace) -> int:
 
 def _test(root: Path) -> int:
     """Run the steps one after the other, each in its own process; stop at the first failure."""
-    for step in (["bookbuild", "build"], ["pytest"], ["bookbuild", "check"],
-                 ["bookbuild", "test-notebooks"]):  # fmt: skip
+    steps = (
+        ["bookbuild", "build"],
+        ["pytest", "-n", "2", "--dist", "loadfile"],
+        ["bookbuild", "check"],
+        ["bookbuild", "test-notebooks"],
+    )
+    for step in steps:
+        print(f"--- {' '.join(step)}", flush=True)
         done = subprocess.run([sys.executable, "-m", *step], cwd=root, check=False)
         if done.returncode:
             return done.returncode
