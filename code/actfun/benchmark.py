@@ -301,9 +301,12 @@ def measure(calls, seconds):
     rounds = min(MOST_ROUNDS, max(LEAST_ROUNDS, round(seconds / once)))
     ours, *others = calls
     ratios = {name: [] for name in others}
-    for _ in range(rounds):
+    names = list(calls)
+    for turn in range(rounds):
+        first = turn % len(names)  # whoever comes first may find the cache cold
         times = {
-            name: _seconds(call, repeats[name]) / repeats[name] for name, call in calls.items()
+            name: _seconds(calls[name], repeats[name]) / repeats[name]
+            for name in names[first:] + names[:first]
         }
         for name in others:
             ratios[name].append(times[ours] / times[name])

@@ -12,7 +12,7 @@ import numpy as np
 
 from .activation import Activation, Interval, Kink, Parameter
 from .exact import exp_quotient
-from .saturating import sigmoid
+from .saturating import decay, sigmoid
 
 # The pair that maps mean 0, variance 1 to itself (Klambauer et al. 2017, arXiv:1706.02515);
 # the chapter on exponential units derives it, a test recomputes it.
@@ -22,7 +22,11 @@ SELU_SCALE = 1.0507009873554804934
 
 def elu(x, alpha=1.0):
     """x for x > 0, else alpha * (exp(x) - 1)."""
-    return np.maximum(x, 0) + alpha * np.expm1(np.minimum(x, 0))
+    y = np.minimum(x, 0)
+    np.expm1(y, out=y)
+    y *= alpha
+    y += np.maximum(x, 0)
+    return y
 
 
 def elu_slope(x, alpha=1.0):
@@ -69,7 +73,10 @@ def selu_slope(x):
 
 def softplus(x):
     """log(1 + exp(x)), written max(x, 0) + log1p(exp(-|x|))."""
-    return np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))
+    y = decay(x)
+    np.log1p(y, out=y)
+    y += np.maximum(x, 0)
+    return y
 
 
 def softplus_slope(x):

@@ -17,7 +17,7 @@ from scipy import special
 
 from .activation import BLOCK, Activation, Interval, Kink, Parameter
 from .exact import product, times_exp_minus_half_square
-from .saturating import sigmoid
+from .saturating import decay, sigmoid
 
 # exp(-CLOSED) is 0 in float64, so beyond +-CLOSED every gate is exactly open or closed.
 CLOSED = 800.0
@@ -32,11 +32,16 @@ def _times_sigmoid(a, z, error=None):
     A gate below the smallest normal number has lost digits before `a` makes the product
     normal again; the root of the exponential has not.
     """
-    half = np.exp(0.5 * np.minimum(z, 0))
-    gate = half / (1 + np.exp(-np.abs(z)))
+    half, gate = np.minimum(z, 0), decay(z)
+    half *= 0.5
+    np.exp(half, out=half)
+    gate += 1
+    np.divide(half, gate, out=gate)
     if error is not None:
-        gate = gate * (1 + sigmoid(-z) * error)
-    return (a * half) * gate
+        gate *= 1 + sigmoid(-z) * error
+    half *= a
+    half *= gate
+    return half
 
 
 def silu(x):
@@ -105,9 +110,12 @@ def hard_swish_slope(x):
 
 def mish(x):
     """x * tanh(softplus(x)), which is x * n / (n + 2) with n = e (e + 2), e = exp(x)."""
-    e = np.exp(np.clip(x, -CLOSED, 20))  # from 20 on the gate is 1 to the last place
-    n = e * (e + 2)
-    value = np.maximum(x, -CLOSED) * (n / (n + 2))
+    e = x.clip(-CLOSED, 20)  # from 20 on the gate is 1 to the last place
+    np.exp(e, out=e)
+    value = e + 2
+    value *= e
+    value /= np.add(value, 2, out=e)
+    value *= np.maximum(x, -CLOSED)
     subnormal = math.log(np.finfo(x.dtype).tiny)
     if np.fmin.reduce(x, axis=None) < subnormal:  # mish is x * exp(x) here
         half = np.exp(0.5 * np.clip(x, -CLOSED, 0))

@@ -382,12 +382,14 @@ def test_keras_agrees_in_value_and_derivative(f):
         assert np.allclose(slope[smooth], tape.gradient(y, tensor)[smooth], atol=1e-6)
 
 
-@elementwise
+@pytest.mark.parametrize(
+    "f",
+    [f for f in ALL if f.kinks and (f.keras or "").startswith("keras.activations")],
+    ids=lambda f: f.name,
+)
 def test_kinks_follow_tensorflow(f):
     import tensorflow as tf
 
-    if not (f.keras or "").startswith("keras.activations") or not f.kinks:
-        pytest.skip("no kink, or no function of that name in Keras")
     peer = _keras_callable(f.keras)
     for kink in f.kinks:
         if "as TensorFlow" in kink.note:
