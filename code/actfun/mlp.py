@@ -1,12 +1,14 @@
 r"""A multilayer perceptron in NumPy, written to be read.
 
-A network of L layers turns the input :math:`a_0 = x` into its output :math:`a_L` by
+A network of L layers turns its inputs :math:`y^{(0)} = a` into its output :math:`y^{(L)}` by
 
-.. math:: z_l = a_{l-1} W_l + b_l, \qquad a_l = f(z_l),
+.. math:: x^{(l)} = y^{(l-1)} W^{(l)} + b^{(l)}, \qquad y^{(l)} = f(x^{(l)}),
 
 row by row: a batch is an array of shape (n, d), one example a row, and the weights of a layer
-have the shape (fan_in, fan_out), as in Keras. Hidden layers share one activation f. The last
-layer has an output function of its own, which comes with its loss:
+have the shape (fan_in, fan_out), as in Keras. As everywhere in this package x is a pre-activation
+and y an output; a holds what the user feeds in, and t is the target. Hidden layers share one
+activation f, or have one each. The last layer has an output function of its own, which comes
+with its loss:
 
 =========  ==============================  ==================================================
 output     predicts                        loss of one example (the mean over the batch counts)
@@ -17,10 +19,12 @@ softmax    probabilities of one choice     categorical cross-entropy
 =========  ==============================  ==================================================
 
 Each loss is matched to its output function, so that all three have the same derivative in the
-last pre-activation: :math:`(a_L - y) / n`.
+last pre-activation: :math:`(y^{(L)} - t) / n`.
 """
 
 import operator
+from collections.abc import Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -46,8 +50,8 @@ class Gradients(NamedTuple):
     loss: float
     W: list  # dL/dW, each of shape (fan_in, fan_out)
     b: list  # dL/db, each of shape (fan_out,)
-    delta: list  # dL/dz, each of shape (n, fan_out)
-    x: np.ndarray  # dL/dx, shape (n, d)
+    delta: list  # dL/dx of the pre-activations x, each of shape (n, fan_out)
+    a: np.ndarray  # dL/da of the network's inputs a, shape (n, d)
 
 
 class MLP:
@@ -58,35 +62,40 @@ class MLP:
     sizes : sequence of int
         Units of each layer, the input first: ``(2, 8, 1)`` has two inputs, eight hidden units,
         one output. Two sizes make a linear model without hidden layer.
-    activation : str or object, default "tanh"
+    activation : str or object, or a sequence of them, default "tanh"
         Hidden activation: a name of the catalogue, or any object that is called for its value
-        and has a method ``derivative(z)``, both elementwise. Points without a derivative may be
-        listed in an attribute ``kinks``.
+        and has a method ``derivative(x)``, both elementwise. Points without a derivative may be
+        listed in an attribute ``kinks``. A sequence has one for each hidden layer.
     output : {"linear", "sigmoid", "softmax"}, default "linear"
         Output function and, with it, the loss (table above).
     rng : int or numpy.random.Generator, default 0
         Where the weights are drawn from.
     initialisation : {"lecun", "glorot", "he"}, optional
         Weights are normal with mean 0 and variance 1/fan_in, 2/(fan_in + fan_out) or 2/fan_in;
-        biases start at 0. By default "he" for rectifiers, "lecun" for SELU (its fixed point
-        assumes that variance), otherwise "glorot".
+        biases start at 0. By default each layer has what suits its activation: "he" for
+        rectifiers, "lecun" for SELU (its fixed point assumes that variance), otherwise
+        "glorot". The output layer follows the hidden layer before it.
     dtype : {"float64", "float32"}, default "float64"
         Of weights, biases and all that is computed.
 
     Attributes
     ----------
+    activations : tuple
+        The activation of each hidden layer.
     W, b : list of ndarray
         Weights of shape (fan_in, fan_out) and biases of shape (fan_out,), one of each a layer.
-    z, a : list of ndarray
-        Pre-activations and outputs of the last `forward`, each of shape (n, units). ``a[0]`` is
-        the input, so that ``z[l]`` is made from ``a[l]`` and gives ``a[l + 1]``.
+    x, y : list of ndarray
+        Pre-activations and outputs of the last `forward`, each of shape (n, units). ``y[0]`` holds
+        the network's inputs, so that ``x[l]`` is made from ``y[l]`` and gives ``y[l + 1]``: in the
+        formulas above, ``x[l]`` is :math:`x^{(l+1)}` and ``y[l]`` is :math:`y^{(l)}`.
 
     Raises
     ------
     TypeError
         If a size is not an integer, or the activation is neither a name nor such an object.
     ValueError
-        If a size is not positive, or output, initialisation or dtype is not in the list.
+        If a size is not positive, or output, initialisation or dtype is not in the list, or
+        there are more or fewer activations than hidden layers.
     KeyError
         If the activation's name is not in the catalogue.
 
@@ -99,13 +108,13 @@ class MLP:
     --------
     XOR, which no linear model can represent:
 
-    >>> x = np.array([[0, 0], [0, 1], [1, 0], [1, 1]])
-    >>> y = np.array([0, 1, 1, 0])
+    >>> a = np.array([[0, 0], [0, 1], [1, 0], [1, 1]])
+    >>> target = np.array([0, 1, 1, 0])
     >>> network = MLP((2, 8, 1), activation="tanh", output="sigmoid", rng=1)
-    >>> history = network.train(x, y, learning_rate=1.0, epochs=300)
-    >>> network.forward(x).round().ravel()
+    >>> history = network.train(a, target, learning_rate=1.0, epochs=300)
+    >>> network.forward(a).round().ravel()
     array([0., 1., 1., 0.])
-    >>> network.gradient_check(x, y).passed
+    >>> network.gradient_check(a, target).passed
     True
     """
 
@@ -119,27 +128,26 @@ class MLP:
         dtype="float64",
     ):
         self.sizes = _checked_sizes(sizes)
-        self.activation = _checked_activation(activation)
+        self.activations = _one_each(activation, len(self.sizes) - 2)
         self.output = _one_of("output", output, OUTPUTS)
         self.dtype = np.dtype(_one_of("dtype", np.dtype(dtype).name, ("float32", "float64")))
-        if initialisation is None:
-            name = getattr(self.activation, "name", None)
-            initialisation = "he" if name in RECTIFIERS else "lecun" if name == "selu" else "glorot"
-        self.initialisation = _one_of("initialisation", initialisation, INITIALISATIONS)
-        deviation = INITIALISATIONS[self.initialisation]
+        if initialisation is not None:
+            _one_of("initialisation", initialisation, INITIALISATIONS)
         rng = np.random.default_rng(rng)
         self.W, self.b = [], []
-        for fan_in, fan_out in zip(self.sizes[:-1], self.sizes[1:], strict=True):
-            W = rng.normal(scale=deviation(fan_in, fan_out), size=(fan_in, fan_out))
+        for layer, (fan_in, fan_out) in enumerate(pairwise(self.sizes)):
+            near = self.activations[layer : layer + 1] or self.activations[-1:]
+            chosen = initialisation or _initialisation_for(*near)
+            W = rng.normal(scale=INITIALISATIONS[chosen](fan_in, fan_out), size=(fan_in, fan_out))
             self.W.append(W.astype(self.dtype))
             self.b.append(np.zeros(fan_out, self.dtype))
 
-    def forward(self, x):
-        """Return the network's output for a batch, and keep `z` and `a` of every layer.
+    def forward(self, a):
+        """Return the network's output for a batch, and keep `x` and `y` of every layer.
 
         Parameters
         ----------
-        x : array-like of shape (n, d)
+        a : array-like of shape (n, d)
             One example a row, finite.
 
         Returns
@@ -149,27 +157,27 @@ class MLP:
         Raises
         ------
         ValueError
-            If `x` has another shape, no row, or a value that is not finite.
+            If `a` has another shape, no row, or a value that is not finite.
         """
-        self.z, self.a = [], [self._checked_input(x)]
+        self.x, self.y = [], [self._checked_input(a)]
         last = len(self.W) - 1
         for layer, (W, b) in enumerate(zip(self.W, self.b, strict=True)):
-            z = self.a[-1] @ W + b
-            f = get(OUTPUTS[self.output]) if layer == last else self.activation
-            self.z.append(z)
-            self.a.append(f(z))
-        return self.a[-1]
+            x = self.y[-1] @ W + b
+            f = get(OUTPUTS[self.output]) if layer == last else self.activations[layer]
+            self.x.append(x)
+            self.y.append(f(x))
+        return self.y[-1]
 
-    def loss(self, x, y):
+    def loss(self, a, target):
         """Return the loss of a batch, computed from the last pre-activation.
 
-        A probability that rounds to 0 or 1 has lost its logarithm; the logit z has not. So the
-        cross-entropies use log-sigmoid and log-softmax of z.
+        A probability that rounds to 0 or 1 has lost its logarithm; the logit x has not. So the
+        cross-entropies use log-sigmoid and log-softmax of x.
 
         Parameters
         ----------
-        x : array-like of shape (n, d)
-        y : array-like
+        a : array-like of shape (n, d)
+        target : array-like
             "linear": numbers of shape (n, outputs). "sigmoid": labels or probabilities in [0, 1]
             of that shape. "softmax": classes 0, 1, ... of shape (n,), or probabilities of shape
             (n, outputs) with rows that add up to 1. With one output, shape (n,) will do.
@@ -183,53 +191,53 @@ class MLP:
         ValueError
             If a shape does not fit, a value is not finite, or a label is out of range.
         """
-        self.forward(x)
-        return self._loss(self._checked_target(y))
+        self.forward(a)
+        return self._loss(self._checked_target(target))
 
-    def _loss(self, y):
-        z = self.z[-1]
+    def _loss(self, target):
+        x = self.x[-1]
         if self.output == "linear":
-            each = (z - y) ** 2 / 2
+            each = (x - target) ** 2 / 2
         elif self.output == "sigmoid":
             log_sigmoid = get("log_sigmoid")
-            each = -y * log_sigmoid(z) - (1 - y) * log_sigmoid(-z)
+            each = -target * log_sigmoid(x) - (1 - target) * log_sigmoid(-x)
         else:
-            each = -y * get("log_softmax")(z)
-        return float(each.sum() / len(y))
+            each = -target * get("log_softmax")(x)
+        return float(each.sum() / len(target))
 
-    def backward(self, x, y):
+    def backward(self, a, target):
         r"""Return the loss and its gradients, by the chain rule from the last layer to the first.
 
-        With :math:`\delta_l = \partial L / \partial z_l`:
+        With :math:`\delta^{(l)} = \partial \mathcal{L} / \partial x^{(l)}`:
 
         .. math::
 
-           \delta_L = (a_L - y) / n, \qquad
-           \delta_l = (\delta_{l+1} W_{l+1}^\top) \odot f'(z_l), \qquad
-           \frac{\partial L}{\partial W_l} = a_{l-1}^\top \delta_l, \qquad
-           \frac{\partial L}{\partial b_l} = \sum_{\text{rows}} \delta_l
+           \delta^{(L)} &= (y^{(L)} - t) / n, \qquad
+           \delta^{(l)} = (\delta^{(l+1)} W^{(l+1)\top}) \odot f'(x^{(l)}), \\
+           \frac{\partial \mathcal{L}}{\partial W^{(l)}} &= y^{(l-1)\top} \delta^{(l)}, \qquad
+           \frac{\partial \mathcal{L}}{\partial b^{(l)}} = \sum_{\text{rows}} \delta^{(l)}
 
         Parameters and errors as for `loss`.
 
         Returns
         -------
         Gradients
-            With fields loss, W, b, delta and x.
+            With fields loss, W, b, delta and a.
         """
-        prediction = self.forward(x)
-        y = self._checked_target(y)
-        gradients = Gradients(self._loss(y), [], [], [], None)
-        delta = (prediction - y) / len(y)
+        prediction = self.forward(a)
+        target = self._checked_target(target)
+        gradients = Gradients(self._loss(target), [], [], [], None)
+        delta = (prediction - target) / len(target)
         for layer in reversed(range(len(self.W))):
             gradients.delta.insert(0, delta)
-            gradients.W.insert(0, self.a[layer].T @ delta)
+            gradients.W.insert(0, self.y[layer].T @ delta)
             gradients.b.insert(0, delta.sum(axis=0))
             upstream = delta @ self.W[layer].T
             if layer > 0:
-                delta = upstream * self.activation.derivative(self.z[layer - 1])
-        return gradients._replace(x=upstream)
+                delta = upstream * self.activations[layer - 1].derivative(self.x[layer - 1])
+        return gradients._replace(a=upstream)
 
-    def train(self, x, y, learning_rate=0.1, epochs=100, batch_size=32, momentum=0.0, rng=0):
+    def train(self, a, target, learning_rate=0.1, epochs=100, batch_size=32, momentum=0.0, rng=0):
         r"""Train by minibatch gradient descent, changing `W` and `b` in place.
 
         After each batch, for every weight and bias :math:`\theta` with gradient g:
@@ -238,7 +246,7 @@ class MLP:
 
         Parameters
         ----------
-        x, y : array-like
+        a, target : array-like
             As for `loss`.
         learning_rate : float, default 0.1
             :math:`\eta`, positive, dimensionless.
@@ -254,7 +262,7 @@ class MLP:
         Returns
         -------
         ndarray of shape (epochs + 1,)
-            Loss on all of `x` before training and after each epoch. If it stops being finite,
+            Loss on all of `a` before training and after each epoch. If it stops being finite,
             training has diverged: it ends there, and the array with it.
 
         Raises
@@ -262,39 +270,39 @@ class MLP:
         ValueError
             If data or settings are out of range.
         """
-        x, y = self._checked_input(x), self._checked_target(y, rows=len(x))
+        a, target = self._checked_input(a), self._checked_target(target, rows=len(a))
         _checked_settings(learning_rate, epochs, batch_size, momentum)
         rng = np.random.default_rng(rng)
         velocity = [np.zeros_like(p) for p in self.W + self.b]
-        history = [self.loss(x, y)]
+        history = [self.loss(a, target)]
         with np.errstate(over="ignore", invalid="ignore"):  # divergence is a result, not a fault
             for _ in range(epochs):
-                order = rng.permutation(len(x))
-                for start in range(0, len(x), batch_size):
+                order = rng.permutation(len(a))
+                for start in range(0, len(a), batch_size):
                     batch = order[start : start + batch_size]
-                    _, dW, db, *_ = self.backward(x[batch], y[batch])
+                    _, dW, db, *_ = self.backward(a[batch], target[batch])
                     for p, v, g in zip(self.W + self.b, velocity, dW + db, strict=True):
                         v *= momentum
                         v -= learning_rate * g
                         p += v
-                history.append(self.loss(x, y))
+                history.append(self.loss(a, target))
                 if not np.isfinite(history[-1]):
                     break
         return np.array(history)
 
-    def gradient_check(self, x, y, step=None, entries=None, rng=0):
+    def gradient_check(self, a, target, step=None, entries=None, rng=0):
         r"""Compare the gradients of `backward` with central differences of `loss`.
 
         For each weight and bias :math:`\theta` the derivative is estimated by
 
-        .. math:: \frac{L(\theta + h) - L(\theta - h)}{2h}, \qquad
+        .. math:: \frac{\mathcal{L}(\theta + h) - \mathcal{L}(\theta - h)}{2h}, \qquad
                   h = \varepsilon^{1/3} \max(1, |\theta|),
 
         with the machine epsilon of the network's dtype. Cutting off the Taylor series costs about
         :math:`h^2`, rounding the loss about :math:`\varepsilon / h`; this step makes both about
         :math:`\varepsilon^{2/3}`. Errors are taken relative to the larger of the two gradients,
-        but to no less than :math:`\varepsilon^{1/3} \max(1, L)`: below that, rounding of the loss
-        is all there is to see. A correct gradient so has errors of about
+        but to no less than :math:`\varepsilon^{1/3} \max(1, \mathcal{L})`: below that, rounding of
+        the loss is all there is to see. A correct gradient so has errors of about
         :math:`\varepsilon^{1/3}`, 6e-6 in float64 and 5e-3 in float32.
 
         Where a pre-activation crosses a kink of the activation within the step, the difference
@@ -302,7 +310,7 @@ class MLP:
 
         Parameters
         ----------
-        x, y : array-like
+        a, target : array-like
             As for `loss`. A handful of rows is enough.
         step : float, optional
             Takes the place of :math:`\varepsilon^{1/3}`.
@@ -333,9 +341,9 @@ class MLP:
             raise ValueError(f"gradient_check: step must be positive and finite, not {step!r}")
         if entries is not None and entries < 1:
             raise ValueError(f"gradient_check: entries must be at least 1, not {entries!r}")
-        x = self._checked_input(x)
-        y = self._checked_target(y, rows=len(x))
-        gradients = self.backward(x, y)
+        a = self._checked_input(a)
+        target = self._checked_target(target, rows=len(a))
+        gradients = self.backward(a, target)
         rng = np.random.default_rng(rng)
         rows = []
         for name, arrays, exact in (("W", self.W, gradients.W), ("b", self.b, gradients.b)):
@@ -345,7 +353,7 @@ class MLP:
                     chosen = np.sort(rng.choice(array.size, entries, replace=False))
                 for flat in chosen:
                     index = tuple(int(i) for i in np.unravel_index(flat, array.shape))
-                    numeric, kink = self._central_difference(x, y, array, index, relative_step)
+                    numeric, kink = self._central_difference(a, target, array, index, relative_step)
                     rows.append((f"{name}{layer + 1}", index, gradient[index], numeric, kink))
         table = pd.DataFrame(rows, columns=["parameter", "index", "exact", "numeric", "kink"])
         difference = (table.exact - table.numeric).abs()
@@ -353,70 +361,70 @@ class MLP:
         table["relative_error"] = difference / scale.clip(lower=limit * max(1, gradients.loss))
         return GradientCheck(table, 10 * limit)
 
-    def _central_difference(self, x, y, array, index, relative_step):
+    def _central_difference(self, a, target, array, index, relative_step):
         """Return the difference quotient in one entry, and whether a kink lies in the step."""
         old = array[index]
         h = relative_step * max(1.0, abs(float(old)))
         try:
             array[index] = old + h
-            above, right = array[index], self.loss(x, y)
-            z_right = self.z[:-1]
+            above, right = array[index], self.loss(a, target)
+            x_right = self.x[:-1]
             array[index] = old - h
-            below, left = array[index], self.loss(x, y)
-            z_left = self.z[:-1]
+            below, left = array[index], self.loss(a, target)
+            x_left = self.x[:-1]
         finally:
             array[index] = old
         kink = False
-        for one, other in zip(z_left, z_right, strict=True):
+        for f, one, other in zip(self.activations, x_left, x_right, strict=True):
             low, high = np.minimum(one, other), np.maximum(one, other)
-            for place in self._kinks():
+            for place in _kinks(f):
                 kink |= bool(np.any((low < high) & (low <= place) & (place <= high)))
         # above - below, not 2 h: both were rounded to the dtype when they were stored
         return (right - left) / (float(above) - float(below)), kink
 
-    def _kinks(self):
-        """Where the activation has no derivative."""
-        return [float(getattr(kink, "x", kink)) for kink in getattr(self.activation, "kinks", ())]
-
-    def _checked_input(self, x):
-        """Return `x` as a batch of the network's dtype, or say what is wrong with it."""
-        x = np.asarray(x)
-        if x.ndim != 2 or x.shape[0] == 0 or x.shape[1] != self.sizes[0]:
+    def _checked_input(self, a):
+        """Return `a` as a batch of the network's dtype, or say what is wrong with it."""
+        a = np.asarray(a)
+        if a.ndim != 2 or a.shape[0] == 0 or a.shape[1] != self.sizes[0]:
             raise ValueError(
-                f"MLP: x must have the shape (n, {self.sizes[0]}) with n at least 1, "
-                f"one example a row, not {x.shape}"
+                f"MLP: a must have the shape (n, {self.sizes[0]}) with n at least 1, "
+                f"one example a row, not {a.shape}"
             )
-        return _finite("x", x, self.dtype)
+        return _finite("a", a, self.dtype)
 
-    def _checked_target(self, y, rows=None):
-        """Return `y` in the shape of the output, classes as one-hot rows."""
-        y = np.asarray(y)
-        n, k = len(self.a[0]) if rows is None else rows, self.sizes[-1]
-        if self.output == "softmax" and y.shape == (n,):
-            _finite("y", y, self.dtype)
-            wrong = (y != np.floor(y)) | (y < 0) | (y >= k)
+    def _checked_target(self, target, rows=None):
+        """Return `target` in the shape of the output, classes as one-hot rows."""
+        target = np.asarray(target)
+        n, k = len(self.y[0]) if rows is None else rows, self.sizes[-1]
+        if self.output == "softmax" and target.shape == (n,):
+            _finite("target", target, self.dtype)
+            wrong = (target != np.floor(target)) | (target < 0) | (target >= k)
             if wrong.any():
                 raise ValueError(
-                    f"MLP: y must hold classes 0 to {k - 1}, not {y[wrong][0]!s} "
+                    f"MLP: target must hold classes 0 to {k - 1}, not {target[wrong][0]!s} "
                     f"(row {np.flatnonzero(wrong)[0]})"
                 )
-            return np.eye(k, dtype=self.dtype)[y.astype(int)]
-        if k == 1 and y.shape == (n,):
-            y = y[:, np.newaxis]  # (n,) would broadcast against (n, 1) to (n, n)
-        if y.shape != (n, k):
+            return np.eye(k, dtype=self.dtype)[target.astype(int)]
+        if k == 1 and target.shape == (n,):
+            target = target[:, np.newaxis]  # (n,) would broadcast against (n, 1) to (n, n)
+        if target.shape != (n, k):
             also = f" or classes of shape ({n},)" if self.output == "softmax" else ""
-            raise ValueError(f"MLP: y must have the shape ({n}, {k}){also}, not {y.shape}")
-        y = _finite("y", y, self.dtype)
-        if self.output != "linear" and ((y < 0) | (y > 1)).any():
-            wrong = y[(y < 0) | (y > 1)][0]
-            raise ValueError(f"MLP: y must lie in [0, 1] for output {self.output!r}, not {wrong}")
-        if self.output == "softmax" and not np.allclose(y.sum(axis=1), 1, atol=1e-5):
-            wrong = np.flatnonzero(~np.isclose(y.sum(axis=1), 1, atol=1e-5))[0]
             raise ValueError(
-                f"MLP: the rows of y must add up to 1 for output 'softmax', "
-                f"but row {wrong} adds up to {y[wrong].sum()}"
+                f"MLP: target must have the shape ({n}, {k}){also}, not {target.shape}"
             )
-        return y
+        target = _finite("target", target, self.dtype)
+        if self.output != "linear" and ((target < 0) | (target > 1)).any():
+            wrong = target[(target < 0) | (target > 1)][0]
+            raise ValueError(
+                f"MLP: target must lie in [0, 1] for output {self.output!r}, not {wrong}"
+            )
+        if self.output == "softmax" and not np.allclose(target.sum(axis=1), 1, atol=1e-5):
+            wrong = np.flatnonzero(~np.isclose(target.sum(axis=1), 1, atol=1e-5))[0]
+            raise ValueError(
+                f"MLP: the rows of target must add up to 1 for output 'softmax', "
+                f"but row {wrong} adds up to {target[wrong].sum()}"
+            )
+        return target
 
 
 class GradientCheck:
@@ -483,6 +491,29 @@ def _checked_sizes(sizes):
             f"MLP: sizes must be at least two positive integers, input first, not {sizes!r}"
         )
     return sizes
+
+
+def _one_each(activation, count):
+    """Return one activation for each of `count` hidden layers."""
+    if isinstance(activation, str) or not isinstance(activation, Sequence):
+        return (_checked_activation(activation),) * count
+    if len(activation) != count:
+        raise ValueError(
+            f"MLP: activation must be one, or one for each of {count} hidden layers, not "
+            f"{len(activation)}: {activation!r}"
+        )
+    return tuple(_checked_activation(f) for f in activation)
+
+
+def _initialisation_for(activation=None):
+    """Return the initialisation that suits an activation, by its name."""
+    name = getattr(activation, "name", None)
+    return "he" if name in RECTIFIERS else "lecun" if name == "selu" else "glorot"
+
+
+def _kinks(activation):
+    """Where an activation has no derivative."""
+    return [float(getattr(kink, "x", kink)) for kink in getattr(activation, "kinks", ())]
 
 
 def _checked_activation(activation):

@@ -15,12 +15,12 @@ OUTPUTS = ("linear", "sigmoid", "softmax")
 def batch(output, n=7, d=3, k=4, seed=0):
     """Inputs and fitting targets."""
     rng = np.random.default_rng(seed)
-    x = rng.normal(size=(n, d))
+    a = rng.normal(size=(n, d))
     if output == "linear":
-        return x, rng.normal(size=(n, k))
+        return a, rng.normal(size=(n, k))
     if output == "sigmoid":
-        return x, rng.integers(0, 2, (n, k))
-    return x, rng.integers(0, k, n)
+        return a, rng.integers(0, 2, (n, k))
+    return a, rng.integers(0, k, n)
 
 
 def with_biases(network, seed=1):
@@ -45,32 +45,32 @@ def test_same_weights_give_the_numbers_of_keras(keras, activation, output):
     import tensorflow as tf
 
     network = with_biases(MLP((3, 6, 5, 4), activation, output, rng=2))
-    x, y = batch(output)
+    a, target = batch(output)
     peer = keras.Sequential([keras.Input((3,), dtype="float64")])
     for units in (6, 5):
         peer.add(keras.layers.Dense(units, activation, dtype="float64"))
     peer.add(keras.layers.Dense(4, dtype="float64"))
     peer.set_weights([p for pair in zip(network.W, network.b, strict=True) for p in pair])
     with tf.GradientTape() as tape:
-        inputs = tf.constant(x)
+        inputs = tf.constant(a)
         tape.watch(inputs)
         logits = peer(inputs)
         if output == "linear":
-            prediction, loss = logits, tf.reduce_sum((logits - y) ** 2) / (2 * len(x))
+            prediction, loss = logits, tf.reduce_sum((logits - target) ** 2) / (2 * len(a))
         elif output == "sigmoid":
             prediction = tf.sigmoid(logits)
-            each = tf.nn.sigmoid_cross_entropy_with_logits(y.astype(float), logits)
-            loss = tf.reduce_sum(each) / len(x)
+            each = tf.nn.sigmoid_cross_entropy_with_logits(target.astype(float), logits)
+            loss = tf.reduce_sum(each) / len(a)
         else:
             prediction = tf.nn.softmax(logits)
-            each = tf.nn.sparse_softmax_cross_entropy_with_logits(y, logits)
+            each = tf.nn.sparse_softmax_cross_entropy_with_logits(target, logits)
             loss = tf.reduce_mean(each)
     expected = tape.gradient(loss, [inputs, *peer.trainable_variables])
-    gradients = network.backward(x, y)
-    np.testing.assert_allclose(network.forward(x), prediction, rtol=1e-10)
+    gradients = network.backward(a, target)
+    np.testing.assert_allclose(network.forward(a), prediction, rtol=1e-10)
     assert gradients.loss == pytest.approx(float(loss), rel=1e-12)
-    assert network.loss(x, y) == gradients.loss
-    np.testing.assert_allclose(gradients.x, expected[0], rtol=1e-8, atol=1e-12)
+    assert network.loss(a, target) == gradients.loss
+    np.testing.assert_allclose(gradients.a, expected[0], rtol=1e-8, atol=1e-12)
     for layer in range(3):
         np.testing.assert_allclose(
             gradients.W[layer], expected[1 + 2 * layer], rtol=1e-8, atol=1e-12
@@ -83,17 +83,19 @@ def test_same_weights_give_the_numbers_of_keras(keras, activation, output):
 @pytest.mark.parametrize("momentum", [0.0, 0.8])
 def test_training_takes_the_steps_of_keras_sgd(keras, momentum):
     network = MLP((3, 5, 1), "tanh", dtype="float32")
-    x, y = batch("linear", n=8, k=1)
+    a, target = batch("linear", n=8, k=1)
     peer = keras.Sequential(
         [keras.Input((3,)), keras.layers.Dense(5, "tanh"), keras.layers.Dense(1)]
     )
     peer.set_weights([p for pair in zip(network.W, network.b, strict=True) for p in pair])
     # one output: half the squared error has half the gradient of Keras' mean squared error
     peer.compile(keras.optimizers.SGD(0.05, momentum=momentum), "mse")
-    history = network.train(x, y, learning_rate=0.1, epochs=10, batch_size=8, momentum=momentum)
-    peer.fit(x, y, batch_size=8, epochs=10, shuffle=False, verbose=0)
+    history = network.train(
+        a, target, learning_rate=0.1, epochs=10, batch_size=8, momentum=momentum
+    )
+    peer.fit(a, target, batch_size=8, epochs=10, shuffle=False, verbose=0)
     assert history[-1] < history[0]
-    np.testing.assert_allclose(network.forward(x), peer.predict(x, verbose=0), atol=1e-5)
+    np.testing.assert_allclose(network.forward(a), peer.predict(a, verbose=0), atol=1e-5)
 
 
 # --- shapes and bookkeeping
@@ -101,22 +103,22 @@ def test_training_takes_the_steps_of_keras_sgd(keras, momentum):
 
 def test_forward_keeps_every_layer():
     network = MLP((3, 6, 4))
-    x, _ = batch("linear")
-    result = network.forward(x)
-    assert [z.shape for z in network.z] == [(7, 6), (7, 4)]
-    assert [a.shape for a in network.a] == [(7, 3), (7, 6), (7, 4)]
-    assert result is network.a[-1]
-    np.testing.assert_array_equal(network.a[1], np.tanh(network.z[0]))
+    a, _ = batch("linear")
+    result = network.forward(a)
+    assert [x.shape for x in network.x] == [(7, 6), (7, 4)]
+    assert [y.shape for y in network.y] == [(7, 3), (7, 6), (7, 4)]
+    assert result is network.y[-1]
+    np.testing.assert_array_equal(network.y[1], np.tanh(network.x[0]))
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("output", OUTPUTS)
 def test_everything_has_the_dtype_of_the_network(dtype, output):
     network = MLP((3, 6, 4), "gelu", output, dtype=dtype)
-    x, y = batch(output)
-    network.train(x, y, epochs=1, momentum=0.5)
-    gradients = network.backward(x, y)
-    arrays = [*network.W, *network.b, *network.z, *network.a, gradients.x]
+    a, target = batch(output)
+    network.train(a, target, epochs=1, momentum=0.5)
+    gradients = network.backward(a, target)
+    arrays = [*network.W, *network.b, *network.x, *network.y, gradients.a]
     arrays += [*gradients.W, *gradients.b, *gradients.delta]
     assert {array.dtype.name for array in arrays} == {dtype}
 
@@ -130,16 +132,16 @@ def test_everything_has_the_dtype_of_the_network(dtype, output):
 )
 def test_gradients_of_a_batch_are_the_mean_of_those_of_its_rows(sizes, n, output, seed):
     network = with_biases(MLP(sizes, "softplus", output, rng=seed))
-    x, y = batch(output, n, sizes[0], sizes[-1], seed)
-    whole = network.backward(x, y)
-    rows = [network.backward(x[i : i + 1], y[i : i + 1]) for i in range(n)]
+    a, target = batch(output, n, sizes[0], sizes[-1], seed)
+    whole = network.backward(a, target)
+    rows = [network.backward(a[i : i + 1], target[i : i + 1]) for i in range(n)]
     assert whole.loss == pytest.approx(np.mean([row.loss for row in rows]))
     for layer in range(len(sizes) - 1):
         np.testing.assert_allclose(
             whole.W[layer], np.mean([row.W[layer] for row in rows], axis=0), atol=1e-12
         )
         assert whole.b[layer].shape == network.b[layer].shape
-    assert whole.x.shape == x.shape
+    assert whole.a.shape == a.shape
 
 
 @pytest.mark.parametrize(
@@ -154,7 +156,33 @@ def test_initialisations_have_the_variance_of_their_name(name, variance):
     ("activation", "expected"), [("relu", "he"), ("SELU", "lecun"), ("tanh", "glorot")]
 )
 def test_the_initialisation_follows_the_activation(activation, expected):
-    assert MLP((2, 2), activation).initialisation == expected
+    network = MLP((3, 4, 5, 2), activation)
+    for chosen, same in zip(network.W, MLP((3, 4, 5, 2), initialisation=expected).W, strict=True):
+        np.testing.assert_array_equal(chosen, same)
+
+
+def test_every_hidden_layer_may_have_an_activation_of_its_own():
+    network = with_biases(MLP((3, 6, 5, 4), ["relu", "tanh"], "softmax"))
+    a, target = batch("softmax")
+    network.forward(a)
+    np.testing.assert_array_equal(network.y[1], np.maximum(network.x[0], 0))
+    np.testing.assert_array_equal(network.y[2], np.tanh(network.x[1]))
+    check = network.gradient_check(a, target)
+    assert check.passed, check
+    first, second = MLP((3, 6, 5, 4), "relu"), MLP((3, 6, 5, 4), "tanh")
+    np.testing.assert_array_equal(network.W[0], first.W[0])  # He's
+    np.testing.assert_array_equal(network.W[2], second.W[2])  # Glorot's
+
+
+def test_a_kink_is_looked_for_in_the_layer_that_has_it():
+    network = MLP((1, 1, 1, 1), ["tanh", "relu"])
+    network.W[0][:] = network.W[1][:] = network.W[2][:] = 1
+    assert network.gradient_check([[0.0]], [[1.0]]).table.kink.any()  # ReLU's 0
+    smooth_at_zero = MLP((1, 1, 1, 1), ["relu", "tanh"])
+    smooth_at_zero.b[0][:] = 1  # tanh's pre-activation stays at 0, ReLU's is far from it
+    smooth_at_zero.W[1][:] = 0
+    check = smooth_at_zero.gradient_check([[0.0]], [[1.0]])
+    assert not check.table.kink.any()
 
 
 def test_the_seed_decides_and_the_activation_does_not():
@@ -177,15 +205,15 @@ def test_losses_of_huge_logits_are_finite_and_exact(output):
 
 def test_classes_and_one_hot_rows_mean_the_same():
     network = MLP((3, 4, 4), output="softmax")
-    x, y = batch("softmax")
-    assert network.loss(x, y) == network.loss(x, np.eye(4)[y])
-    assert network.loss(x, y.astype(float)) == network.loss(x, y)
+    a, target = batch("softmax")
+    assert network.loss(a, target) == network.loss(a, np.eye(4)[target])
+    assert network.loss(a, target.astype(float)) == network.loss(a, target)
 
 
 def test_a_vector_of_targets_is_a_column_not_a_square():
     network = MLP((3, 4, 1))
-    x, y = batch("linear", k=1)
-    assert network.loss(x, y[:, 0]) == network.loss(x, y)
+    a, target = batch("linear", k=1)
+    assert network.loss(a, target[:, 0]) == network.loss(a, target)
 
 
 # --- gradient check
@@ -195,8 +223,8 @@ def test_a_vector_of_targets_is_a_column_not_a_square():
 @pytest.mark.parametrize("name", ELEMENTWISE)
 def test_gradients_of_every_activation_of_the_catalogue(name, dtype):
     network = with_biases(MLP((3, 6, 5, 4), name, "softmax", rng=3, dtype=dtype))
-    x, y = batch("softmax")
-    check = network.gradient_check(x, y)
+    a, target = batch("softmax")
+    check = network.gradient_check(a, target)
     assert check.passed, check
     smooth = (~check.table.kink).sum()
     assert smooth > (0.9 if dtype == "float64" else 0.4) * len(check.table)
@@ -292,30 +320,30 @@ def test_settings_of_the_check_out_of_range_are_named(argument):
 
 
 def test_training_repeats_for_the_same_seed_and_returns_the_loss_of_each_epoch():
-    x, y = batch("softmax", n=40)
+    a, target = batch("softmax", n=40)
     histories, networks = [], []
     for seed in (0, 0, 1):
         network = MLP((3, 8, 4), output="softmax")
-        untrained = network.loss(x, y)
-        histories.append(network.train(x, y, epochs=5, batch_size=16, rng=seed))
+        untrained = network.loss(a, target)
+        histories.append(network.train(a, target, epochs=5, batch_size=16, rng=seed))
         networks.append(network)
         assert histories[-1].shape == (6,)
         assert histories[-1][0] == untrained
-        assert histories[-1][-1] == network.loss(x, y)
+        assert histories[-1][-1] == network.loss(a, target)
     np.testing.assert_array_equal(histories[0], histories[1])
     assert (histories[0][1:] != histories[2][1:]).all()
 
 
 def test_full_batches_with_a_small_learning_rate_never_raise_the_loss():
-    x, y = batch("linear", n=30)
-    history = MLP((3, 8, 4)).train(x, y, learning_rate=0.02, epochs=50, batch_size=30)
+    a, target = batch("linear", n=30)
+    history = MLP((3, 8, 4)).train(a, target, learning_rate=0.02, epochs=50, batch_size=30)
     assert (np.diff(history) < 0).all()
 
 
 @pytest.mark.filterwarnings("error")
 def test_divergence_ends_training_without_a_warning():
-    x, y = batch("linear", n=30)
-    history = MLP((3, 8, 4), "relu").train(x, y, learning_rate=1e6, epochs=50)
+    a, target = batch("linear", n=30)
+    history = MLP((3, 8, 4), "relu").train(a, target, learning_rate=1e6, epochs=50)
     assert len(history) < 51
     assert np.isfinite(history[:-1]).all()
     assert not np.isfinite(history[-1])
@@ -352,7 +380,12 @@ def test_training_settings_out_of_range_are_named(argument):
         ({"dtype": "float16"}, ValueError, "float32, float64, not 'float16'"),
         ({"activation": "rellu"}, KeyError, "relu"),
         ({"activation": np.tanh}, TypeError, "method derivative"),
-        ({"activation": "softmax"}, ValueError, "element by element"),
+        ({"sizes": (3, 2, 2), "activation": "softmax"}, ValueError, "element by element"),
+        (
+            {"sizes": (3, 2, 2), "activation": ["relu", "tanh"]},
+            ValueError,
+            "each of 1 hidden.*not 2",
+        ),
     ],
 )
 def test_a_network_that_cannot_be_is_refused(arguments, error, message):
@@ -361,42 +394,42 @@ def test_a_network_that_cannot_be_is_refused(arguments, error, message):
 
 
 @pytest.mark.parametrize(
-    ("x", "message"),
+    ("a", "message"),
     [
         (np.zeros(3), r"shape \(n, 3\).*not \(3,\)"),
         (np.zeros((2, 4)), r"not \(2, 4\)"),
         (np.zeros((0, 3)), r"n at least 1.*not \(0, 3\)"),
-        ([[0, np.nan, 0]], r"x\[0, 1\] is nan"),
+        ([[0, np.nan, 0]], r"a\[0, 1\] is nan"),
         ([["a", "b", "c"]], "real numbers"),
     ],
 )
-def test_inputs_that_do_not_fit_are_refused(x, message):
+def test_inputs_that_do_not_fit_are_refused(a, message):
     with pytest.raises(ValueError, match=message):
-        MLP((3, 2)).forward(x)
+        MLP((3, 2)).forward(a)
 
 
 def test_a_number_too_large_for_float32_is_refused():
-    with pytest.raises(ValueError, match=r"x\[0, 0\] is inf"):
+    with pytest.raises(ValueError, match=r"a\[0, 0\] is inf"):
         MLP((1, 1), dtype="float32").forward([[1e300]])
 
 
 @pytest.mark.parametrize(
-    ("output", "y", "message"),
+    ("output", "target", "message"),
     [
         ("linear", np.zeros((2, 3)), r"shape \(2, 2\), not \(2, 3\)"),
         ("linear", np.zeros(2), r"shape \(2, 2\), not \(2,\)"),
-        ("linear", [[0, 0], [np.inf, 0]], r"y\[1, 0\] is inf"),
+        ("linear", [[0, 0], [np.inf, 0]], r"target\[1, 0\] is inf"),
         ("sigmoid", [[0, 1], [0, 2]], r"lie in \[0, 1\].*not 2"),
         ("softmax", [0, 2], r"classes 0 to 1, not 2 \(row 1\)"),
         ("softmax", [0, -1], "not -1"),
         ("softmax", [0, 0.5], "not 0.5"),
-        ("softmax", [0, np.nan], r"y\[1\] is nan"),
+        ("softmax", [0, np.nan], r"target\[1\] is nan"),
         ("softmax", [[0.5, 0.5], [0.5, 0.6]], "row 1 adds up to 1.1"),
         ("softmax", [0, 1, 1], r"or classes of shape \(2,\), not \(3,\)"),
     ],
 )
 @pytest.mark.parametrize("method", ["loss", "backward", "train", "gradient_check"])
-def test_targets_that_do_not_fit_are_refused(method, output, y, message):
+def test_targets_that_do_not_fit_are_refused(method, output, target, message):
     network = MLP((3, 2), output=output)
     with pytest.raises(ValueError, match=message):
-        getattr(network, method)(np.zeros((2, 3)), y)
+        getattr(network, method)(np.zeros((2, 3)), target)
