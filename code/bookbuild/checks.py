@@ -9,10 +9,10 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from bookbuild.book import Book, BookError, Page
-from bookbuild.ledger import read_ledger, settle_calls, settled
+from bookbuild.ledger import LEDGERS, REPRODUCTIONS, Ledger
 from bookbuild.notebook_tests import notebook_problems
 from bookbuild.notebooks import leftover_myst, plain_notebook, read_chapter, source_problems
-from bookbuild.references import entry_url, read_bibliography
+from bookbuild.references import entry_url, read_bibliography, read_references
 
 TAGS = {"hide-input", "nbval-ignore-output", "raises-exception", "stderr-expected"}
 SECTIONS = ("Summary", "Exercises", "Further reading")
@@ -96,62 +96,80 @@ def reference_problems(book: Book) -> list[str]:
     return problems
 
 
-def claim_problems(book: Book, executed: dict | None) -> list[str]:
-    """Return claims not settled exactly once as the ledger says, nor waiting for a named part.
+def ledger_problems(book: Book, ledger: Ledger, executed: dict | None) -> list[str]:
+    """Return entries not shown exactly once as the ledger says, nor waiting for a named part.
 
     Parameters
     ----------
     book : Book
+    ledger : Ledger
     executed : dict or None
         Executed notebooks by docname; without them only the sources are compared.
     """
     problems, where = [], {}
-    claims = {claim["id"]: claim for claim in read_ledger(book)["claims"]}
+    noun, call, done = ledger.noun, ledger.call, ledger.done
+    entries = {entry["id"]: entry for entry in ledger.read(book)[ledger.name]}
     for page in book.chapters:
-        for call in settle_calls(page):
-            place = f"{call.docname}, code cell {call.cell}"
-            if call.claim is None or call.verdict is None:
-                problems.append(f"{place}: write the claim's id and its verdict out in settle()")
-            elif call.claim not in claims:
-                problems.append(f"{place}: there is no claim {call.claim} in the ledger")
-            elif call.claim in where:
-                problems.append(f"{place}: claim {call.claim} is settled in {where[call.claim]}")
+        for use in ledger.calls(page):
+            place = f"{use.docname}, code cell {use.cell}"
+            if use.entry is None or use.verdict is None:
+                problems.append(f"{place}: write the {noun}'s id and its verdict out in {call}()")
+            elif use.entry not in entries:
+                problems.append(f"{place}: there is no {noun} {use.entry} in the ledger")
+            elif use.entry in where:
+                problems.append(f"{place}: {noun} {use.entry} is {done} in {where[use.entry]}")
             else:
-                where[call.claim] = place
-                verdict = claims[call.claim].get("verdict")
-                if verdict != call.verdict:
+                where[use.entry] = place
+                verdict = entries[use.entry].get("verdict")
+                if verdict != use.verdict:
                     problems.append(
-                        f"{place}: claim {call.claim} is `{call.verdict}` here, `{verdict}` in"
+                        f"{place}: {noun} {use.entry} is `{use.verdict}` here, `{verdict}` in"
                         " the ledger"
                     )
     problems += [
-        f"claim {name} has a verdict in the ledger, but no chapter settles it"
-        for name, claim in claims.items()
-        if claim.get("verdict") and name not in where
+        f"{noun} {name} has a verdict in the ledger, but no chapter {call}s it"
+        for name, entry in entries.items()
+        if entry.get("verdict") and name not in where
     ]
     problems += [
-        f"claim {name} has neither a verdict nor says where it will be settled (open:)"
-        for name, claim in claims.items()
-        if not claim.get("verdict") and not claim.get("open")
+        f"{noun} {name} has neither a verdict nor says where it will be {done} (open:)"
+        for name, entry in entries.items()
+        if not entry.get("verdict") and not entry.get("open")
     ]
     if executed is not None:
-        ran = Counter(c["id"] for notebook in executed.values() for c in settled(notebook))
+        shown = [entry for notebook in executed.values() for entry in ledger.shown(notebook)]
+        ran = Counter(entry["id"] for entry in shown)
         problems += [
-            f"claim {name} is in a chapter, but its page did not settle it when it ran"
+            f"{noun} {name} is in a chapter, but its page did not {call} it when it ran"
             for name in where
             if not ran[name]
         ]
         problems += [
-            f"claim {name} was settled {n} times when the pages ran"
+            f"{noun} {name} was {done} {n} times when the pages ran"
             for name, n in ran.items()
             if n > 1
         ]
-        for notebook in executed.values():
-            problems += [
-                f"claim {c['id']} ran as `{c['verdict']}`, which the ledger does not say"
-                for c in settled(notebook)
-                if claims.get(c["id"], {}).get("verdict") != c["verdict"]
-            ]
+        problems += [
+            f"{noun} {entry['id']} ran as `{entry['verdict']}`, which the ledger does not say"
+            for entry in shown
+            if entries.get(entry["id"], {}).get("verdict") != entry["verdict"]
+        ]
+    return problems
+
+
+def paper_problems(book: Book) -> list[str]:
+    """Return reproductions that name a paper otherwise than references.bib does."""
+    references = read_references(book)
+    problems = []
+    for entry in REPRODUCTIONS.read(book)["reproductions"]:
+        name, papers = f"reproduction {entry['id']}", entry["papers"]
+        missing = [key for key in papers if key not in references]
+        problems += [f"{name} names {key}, which is not in references.bib" for key in missing]
+        words = "; ".join(
+            f"{references[k].who}, {references[k].year}" for k in papers if k in references
+        )
+        if papers and not missing and entry["source"] != words:
+            problems.append(f"{name} has the source `{entry['source']}`, expected `{words}`")
     return problems
 
 
@@ -278,6 +296,10 @@ def site_problems(book: Book, site: Path | None = None) -> list[str]:
     return problems
 
 
+def _ledgers_problems(book: Book, executed: dict | None) -> list[str]:
+    return [problem for ledger in LEDGERS for problem in ledger_problems(book, ledger, executed)]
+
+
 def all_problems(book: Book, *, source_only: bool = False) -> list[str]:
     """Return everything that is wrong with the book.
 
@@ -301,15 +323,15 @@ def all_problems(book: Book, *, source_only: bool = False) -> list[str]:
                 ]
         except BookError as error:
             problems.append(str(error))
-    problems += reference_problems(book)
+    problems += reference_problems(book) + paper_problems(book)
     if any(source_problems(page) for page in book.chapters):
         return problems  # what follows has to read the chapters
     if source_only:
-        return problems + claim_problems(book, None)
+        return problems + _ledgers_problems(book, None)
     from bookbuild.staging import executed_notebooks
 
     executed = executed_notebooks(book)
-    problems += claim_problems(book, executed)
+    problems += _ledgers_problems(book, executed)
     for page in book.chapters:
         problems += figure_problems(page, executed[page.docname])
         problems += number_problems(page, executed[page.docname])
@@ -332,10 +354,12 @@ def check(book: Book, *, source_only: bool = False) -> int:
     problems = all_problems(book, source_only=source_only)
     for problem in problems:
         print(problem)
-    claims = read_ledger(book)["claims"]
-    done = sum(bool(claim.get("verdict")) for claim in claims)
-    print(
-        f"{len(book.pages)} pages, {len(book.chapters)} executable; {len(claims)} claims, {done}"
-        f" settled, {len(claims) - done} to come; {len(problems) or 'no'} problems"
-    )
+    counts = [f"{len(book.pages)} pages, {len(book.chapters)} executable"]
+    for ledger in LEDGERS:
+        entries = ledger.read(book)[ledger.name]
+        done = sum(bool(entry.get("verdict")) for entry in entries)
+        counts.append(
+            f"{len(entries)} {ledger.name}, {done} {ledger.done}, {len(entries) - done} to come"
+        )
+    print(*counts, f"{len(problems) or 'no'} problems", sep="; ")
     return 1 if problems else 0

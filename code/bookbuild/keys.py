@@ -32,6 +32,9 @@ KERNEL_ENVIRONMENT = {
 }
 """What every kernel of the book runs under, in the build and in the test of the notebooks."""
 
+# A ledger, and the call through which a chapter uses one entry of it.
+LEDGER_CALLS = {"claims.yaml": "claims.settle", "reproductions.yaml": "reproductions.report"}
+
 # Tags that change what running a cell gives, or whether that is an error.
 RUNNING_TAGS = {"raises-exception", "stderr-expected", "skip-execution"}
 
@@ -47,11 +50,12 @@ def parse_code(source: str) -> ast.AST:
             return ast.Module([], [])  # running the cell reports it with its place
 
 
-def _dotted(node: ast.AST) -> str | None:
+def dotted(node: ast.AST) -> str | None:
+    """Return a name or a chain of attributes as it is written; None for anything else."""
     if isinstance(node, ast.Name):
         return node.id
     if isinstance(node, ast.Attribute):
-        base = _dotted(node.value)
+        base = dotted(node.value)
         return f"{base}.{node.attr}" if base else None
     return None
 
@@ -77,9 +81,9 @@ def _imported_names(tree: ast.AST, package: str) -> set[str]:
                 base = ".".join(above + ([base] if base else []))
             names |= {base} | {f"{base}.{alias.name}" for alias in node.names}
         elif isinstance(node, ast.Attribute):
-            names.add(_dotted(node) or "")
+            names.add(dotted(node) or "")
         elif isinstance(node, ast.Call):
-            called = _dotted(node.func) or ""
+            called = dotted(node.func) or ""
             dynamic |= called.split(".")[-1] in {"import_module", "__import__"}
     if dynamic:  # any string may name a module: better to run too much than to keep what is stale
         for text in _strings(tree):
@@ -121,8 +125,9 @@ def dependencies(book: Book, sources: Iterable[str]) -> list[Path]:
             name = text.rsplit("/", 1)[-1]
             if name in data:
                 found.add(data[name])
-            if folder and name and len(text) < 200 and (folder / text).is_file():
-                found.add(folder / text)
+            if folder and name and len(text) < 200 and not Path(text).is_absolute():
+                if (folder / text).is_file():
+                    found.add(folder / text)
         for name in _imported_names(tree, package):
             parts = name.split(".")
             for n in range(1, len(parts) + 1):
@@ -151,27 +156,28 @@ def chapter_key(book: Book, notebook: nbformat.NotebookNode) -> str:
     sources = [cell.source for cell in cells]
     for path in dependencies(book, sources):
         content = path.read_bytes()
-        if path.name == "claims.yaml":
-            content = _claims_used(content, sources)
+        if path.name in LEDGER_CALLS:
+            content = _entries_used(path.name, content, sources)
         add(path.relative_to(book.root), hashlib.sha256(content).hexdigest())
     return digest.hexdigest()
 
 
-def _claims_used(ledger: bytes, sources: Iterable[str]) -> bytes:
-    """Return the part of the ledger that a chapter sees: a verdict changed runs one chapter.
+def _entries_used(file: str, ledger: bytes, sources: Iterable[str]) -> bytes:
+    """Return the part of a ledger that a chapter sees: a verdict changed runs one chapter.
 
     That part is the entries whose ids the chapter writes out. A chapter that uses the ledger
-    for anything but ``claims.settle`` sees all of it.
+    for anything but the call that shows an entry sees all of it.
     """
+    name = file.removesuffix(".yaml")
     trees = [parse_code(source) for source in sources]
     nodes = [node for tree in trees for node in ast.walk(tree)]
-    uses = {_dotted(node) for node in nodes if isinstance(node, ast.Attribute)}
-    if {use for use in uses if use and "claims." in f"{use}."} - {"claims.settle"}:
+    uses = {dotted(node) for node in nodes if isinstance(node, ast.Attribute)}
+    if {use for use in uses if use and f"{name}." in f"{use}."} - {LEDGER_CALLS[file]}:
         return ledger
     written = {text for tree in trees for text in _strings(tree)}
     try:
         content = yaml.safe_load(ledger)
-        content["claims"] = [claim for claim in content["claims"] if claim["id"] in written]
+        content[name] = [entry for entry in content[name] if entry["id"] in written]
     except (yaml.YAMLError, TypeError, KeyError):
         return ledger
     return json.dumps(content, sort_keys=True, default=str).encode()

@@ -1,4 +1,4 @@
-"""The claims of the source documents: the ledger, the calls in chapters, what the pages ran."""
+"""The book's ledgers: their entries, the calls in chapters, what the pages showed when they ran."""
 
 from __future__ import annotations
 
@@ -8,94 +8,136 @@ from dataclasses import dataclass
 import yaml
 
 from bookbuild.book import Book, BookError, Page
-from bookbuild.keys import parse_code
+from bookbuild.keys import dotted, parse_code
 from bookbuild.notebooks import read_chapter
+from bookbuild.references import read_references
 
 
 @dataclass(frozen=True)
-class SettleCall:
-    """A call of ``claims.settle`` in a chapter, as it is written there."""
+class Ledger:
+    """A ledger of ``code/actfun``, and the words in which one speaks of it.
+
+    Attributes
+    ----------
+    noun : str
+        What an entry is. The entries stand under its plural in ``<plural>.yaml``, and a page's
+        outputs carry them in their metadata under the singular.
+    call : str
+        The function of ``actfun.<plural>`` that shows an entry with its verdict.
+    done : str
+        Its past participle.
+    """
+
+    noun: str
+    call: str
+    done: str
+
+    @property
+    def name(self) -> str:
+        """The plural."""
+        return f"{self.noun}s"
+
+    def anchor(self, entry: str) -> str:
+        """Return the anchor of an entry on the page that shows it.
+
+        Examples
+        --------
+        >>> CLAIMS.anchor("B-3.1b")
+        'claim-b-3-1b'
+        """
+        return f"{self.noun}-" + entry.lower().replace(".", "-")
+
+    def read(self, book: Book) -> dict:
+        """Return the file, with an empty list of entries when there is none."""
+        path = book.code / "actfun" / f"{self.name}.yaml"
+        if not path.is_file():
+            return {"documents": {}, self.name: []}
+        try:
+            return yaml.safe_load(path.read_text(encoding="utf-8"))
+        except yaml.YAMLError as error:
+            raise BookError(f"code/actfun/{self.name}.yaml is not valid YAML: {error}") from None
+
+    def calls(self, page: Page) -> list[Call]:
+        """Return the calls in a chapter; an id that is not a literal comes as None."""
+        calls = []
+        cells = [cell for cell in read_chapter(page).cells if cell.cell_type == "code"]
+        for number, cell in enumerate(cells, start=1):
+            for node in ast.walk(parse_code(cell.source)):
+                if not isinstance(node, ast.Call):
+                    continue
+                if dotted(node.func) not in (self.call, f"{self.name}.{self.call}"):
+                    continue
+                words = [
+                    argument.value if isinstance(argument, ast.Constant) else None
+                    for argument in (*node.args, None, None)[:2]
+                ]
+                calls.append(Call(page.docname, number, *words))
+        return calls
+
+    def shown(self, notebook) -> list[dict]:
+        """Return what a page showed when it ran: id, verdict and more of each entry."""
+        return [
+            dict(output["metadata"][self.noun])
+            for cell in notebook.cells
+            if cell.cell_type == "code"
+            for output in cell.get("outputs", [])
+            if self.noun in output.get("metadata", {})
+        ]
+
+
+@dataclass(frozen=True)
+class Call:
+    """A call of ``claims.settle`` or ``reproductions.report`` as it is written in a chapter."""
 
     docname: str
     cell: int
-    claim: str | None
+    entry: str | None
     verdict: str | None
 
 
-def read_ledger(book: Book) -> dict:
-    """Return ``code/actfun/claims.yaml``: ``documents`` by letter and the list of ``claims``."""
-    path = book.code / "actfun" / "claims.yaml"
-    if not path.is_file():
-        return {"documents": {}, "claims": []}
-    try:
-        ledger = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except yaml.YAMLError as error:
-        raise BookError(f"code/actfun/claims.yaml is not valid YAML: {error}") from None
-    return ledger
+CLAIMS = Ledger("claim", "settle", "settled")
+REPRODUCTIONS = Ledger("reproduction", "report", "reported")
+LEDGERS = (CLAIMS, REPRODUCTIONS)
 
 
-def settle_calls(page: Page) -> list[SettleCall]:
-    """Return the calls of ``settle`` in a chapter; an id that is not a literal comes as None."""
-    calls = []
-    cells = [cell for cell in read_chapter(page).cells if cell.cell_type == "code"]
-    for number, cell in enumerate(cells, start=1):
-        for node in ast.walk(parse_code(cell.source)):
-            if not isinstance(node, ast.Call):
-                continue
-            function = node.func
-            name = getattr(function, "attr", getattr(function, "id", None))
-            if name != "settle":
-                continue
-            words = [
-                argument.value if isinstance(argument, ast.Constant) else None
-                for argument in (*node.args, None, None)[:2]
-            ]
-            calls.append(SettleCall(page.docname, number, *words))
-    return calls
-
-
-def settled(notebook) -> list[dict]:
-    """Return what a page settled when it ran: id, verdict and evidence of each claim."""
-    return [
-        dict(output["metadata"]["claim"])
-        for cell in notebook.cells
-        if cell.cell_type == "code"
-        for output in cell.get("outputs", [])
-        if "claim" in output.get("metadata", {})
-    ]
-
-
-def anchor(claim: str) -> str:
-    """Return the anchor of a claim on the page that settles it.
-
-    Examples
-    --------
-    >>> anchor("B-3.1b")
-    'claim-b-3-1b'
-    """
-    return "claim-" + claim.lower().replace(".", "-")
-
-
-def claims_data(book: Book, notebooks: dict) -> dict:
-    """Return the whole ledger with the evidence that the pages computed, for the site.
+def ledgers_data(book: Book, notebooks: dict) -> dict:
+    """Return both ledgers with what the pages computed, for the site.
 
     Parameters
     ----------
     book : Book
     notebooks : dict
         Executed notebooks by docname.
+
+    Returns
+    -------
+    dict
+        ``documents`` by letter, the lists ``claims`` and ``reproductions``.
     """
-    ledger = read_ledger(book)
-    results = {
-        claim["id"]: {**claim, "docname": docname}
-        for docname, notebook in notebooks.items()
-        for claim in settled(notebook)
+    claims, documents = _claims(book, notebooks)
+    return {
+        "documents": documents,
+        "claims": claims,
+        "reproductions": _reproductions(book, notebooks),
     }
+
+
+def _results(ledger: Ledger, book: Book, notebooks: dict) -> dict[str, dict]:
+    """Return what the pages showed by id, each with its page."""
+    return {
+        entry["id"]: {**entry, "docname": docname, "title": book.page(docname).title}
+        for docname, notebook in notebooks.items()
+        for entry in ledger.shown(notebook)
+    }
+
+
+def _claims(book: Book, notebooks: dict) -> tuple[list[dict], dict]:
+    content = CLAIMS.read(book)
+    results = _results(CLAIMS, book, notebooks)
     claims = []
-    for claim in ledger["claims"]:
+    for claim in content["claims"]:
         result = results.get(claim["id"], {})
-        docname = result.get("docname")
-        sections = ledger["documents"][claim["id"][0]].get("sections", {})
+        sections = content["documents"][claim["id"][0]].get("sections", {})
         claims.append(
             {
                 "id": claim["id"],
@@ -107,12 +149,37 @@ def claims_data(book: Book, notebooks: dict) -> dict:
                 "verdict": result.get("verdict"),
                 "correction": result.get("correction") or "",
                 "evidence": result.get("evidence", ""),
-                "docname": docname,
-                "title": book.page(docname).title if docname else "",
+                "docname": result.get("docname"),
+                "title": result.get("title", ""),
             }
         )
     documents = {
         letter: {key: str(document.get(key) or "") for key in ("title", "english", "language")}
-        for letter, document in ledger["documents"].items()
+        for letter, document in content["documents"].items()
     }
-    return {"documents": documents, "claims": claims}
+    return claims, documents
+
+
+def _reproductions(book: Book, notebooks: dict) -> list[dict]:
+    references = read_references(book)
+    results = _results(REPRODUCTIONS, book, notebooks)
+    reproductions = []
+    for entry in REPRODUCTIONS.read(book)["reproductions"]:
+        result = results.get(entry["id"], {})
+        papers = [references[key] for key in entry["papers"] if key in references]
+        reproductions.append(
+            {
+                "id": entry["id"],
+                "papers": [{"words": f"{p.who}, {p.year}", "url": p.url} for p in papers],
+                "source": entry["source"],
+                "says": entry["says"],
+                "open": entry.get("open", ""),
+                "verdict": result.get("verdict"),
+                "differs": result.get("differs") or "",
+                "experiment": result.get("experiment", ""),
+                "result": result.get("result", ""),
+                "docname": result.get("docname"),
+                "title": result.get("title", ""),
+            }
+        )
+    return reproductions

@@ -15,7 +15,7 @@ from jupyter_cache import get_cache
 
 from bookbuild.book import Book, BookError, Page, write_if_changed
 from bookbuild.execution import cached, execute, kernel_environment
-from bookbuild.ledger import claims_data
+from bookbuild.ledger import ledgers_data
 from bookbuild.notebooks import LINK, notebook_bytes, write_notebooks
 
 COPIED_FOLDERS = ("assets", "templates")
@@ -75,8 +75,8 @@ def stage(book: Book) -> None:
         wanted[Path(f"{page.docname}.ipynb")] = notebook_bytes(notebook)
     for path in write_notebooks(book):
         wanted[Path("extra/notebooks") / path.relative_to(book.notebooks)] = path.read_bytes()
-    claims = claims_data(book, notebooks)
-    wanted[Path("claims.json")] = json.dumps(claims, indent=1, ensure_ascii=False).encode()
+    ledgers = ledgers_data(book, notebooks)
+    wanted[Path("ledgers.json")] = json.dumps(ledgers, indent=1, ensure_ascii=False).encode()
 
     for name, content in wanted.items():
         write_if_changed(book.stage / name, content)

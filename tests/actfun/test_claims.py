@@ -5,6 +5,7 @@ import collections
 import pytest
 
 from actfun import claims
+from actfun.verdicts import NotSupported
 
 
 def test_the_ledger_holds_every_statement_of_the_four_documents():
@@ -33,29 +34,49 @@ def test_anchors_are_unique():
     assert len(set(anchors)) == 182
 
 
+@pytest.fixture
+def shown(monkeypatch):
+    """What is displayed, each with its metadata."""
+    result = []
+    monkeypatch.setattr(
+        "IPython.display.display", lambda box, metadata: result.append((box, metadata))
+    )
+    return result
+
+
 def settle(claim_id="A-2.3a", verdict="holds", **changes):
     given = {"evidence": "so", "because": {"it is": True}, **changes}
     claims.settle(claim_id, verdict, **given)
 
 
-def test_settling_shows_claim_verdict_and_evidence(capsys):
+def test_settling_shows_claim_verdict_and_evidence(shown):
     settle(evidence="2 < 3 & so on")
-    shown = capsys.readouterr().out
-    assert "A-2.3a" in shown and "Verdict: holds." in shown and "2 < 3 & so on" in shown
-    box = claims.Settled(claims.get("A-2.3a"), "2 < 3 & so on", None)._repr_html_()
-    assert 'id="claim-a-2-3a"' in box and "2 &lt; 3 &amp; so on" in box
+    [(box, note)] = shown
+    assert "A-2.3a" in repr(box) and "Verdict: holds." in repr(box)
+    assert "2 < 3 & so on" in repr(box)
+    html = box._repr_html_()
+    assert 'id="claim-a-2-3a"' in html and "2 &lt; 3 &amp; so on" in html
+    assert 'class="claim claim-holds"' in html
+    assert note == {
+        "claim": {
+            "id": "A-2.3a",
+            "verdict": "holds",
+            "evidence": "2 < 3 & so on",
+            "correction": None,
+        }
+    }
 
 
 @pytest.mark.parametrize(
     ("changes", "error", "words"),
     [
-        ({"because": {"a": True, "1 is 2": False}}, claims.ClaimNotSupported, "1 is 2"),
-        ({"verdict": "does not hold", "correction": "x"}, claims.ClaimNotSupported, "ledger says"),
+        ({"because": {"a": True, "1 is 2": False}}, NotSupported, "1 is 2"),
+        ({"verdict": "does not hold", "correction": "x"}, NotSupported, "ledger says"),
         ({"verdict": "perhaps"}, ValueError, "unknown verdict 'perhaps'"),
         ({"verdict": "incomplete"}, ValueError, "needs correction"),
         ({"because": {}}, ValueError, "because= is empty"),
         ({"claim_id": "Z-1"}, KeyError, "no claim 'Z-1'"),
-        ({"claim_id": "D-5"}, claims.ClaimNotSupported, "not yet settled"),
+        ({"claim_id": "D-5"}, NotSupported, "not yet settled"),
     ],
 )
 def test_settling_fails_when_it_should(changes, error, words):

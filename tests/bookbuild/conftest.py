@@ -126,6 +126,7 @@ FIRST = (
 
 ```{code-cell} ipython3
 from tiny import claims
+from tiny import reproductions
 from tiny.arithmetic import NAME, double
 ```
 
@@ -169,6 +170,7 @@ display(SVG('<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><path 
 
 ```{code-cell} ipython3
 claims.settle("A-1.1", "holds", evidence=f"double(3) is {double(3)}", because={"it is six": double(3) == 6})
+reproductions.report("R-1", "confirmed", experiment="we doubled one", result=f"{double(1)}", because={"two": True})
 ```
 """
     + CLOSING.replace("SLUG", "first")
@@ -212,6 +214,23 @@ def settle(claim, verdict, *, evidence, because):
     )
 '''
 
+REPRODUCTIONS = '''"""Stands for actfun.reproductions."""
+
+from pathlib import Path
+
+from IPython.display import HTML, display
+
+LEDGER = Path(__file__).with_name("reproductions.yaml")
+
+
+def report(name, verdict, *, experiment, result, because):
+    assert all(because.values()) and name in LEDGER.read_text()
+    display(
+        HTML(f'<div id="reproduction-{name.lower()}">{name}: {verdict}. {result}</div>'),
+        metadata={"reproduction": {"id": name, "verdict": verdict, "experiment": experiment, "result": result}},
+    )
+'''
+
 LEDGER = """
 documents:
   A: {title: A document, english: A document in English, language: zh,
@@ -219,6 +238,12 @@ documents:
 claims:
 - {id: A-1.1, section: "1.1", kind: property, verdict: holds, says: "Doubling three gives six."}
 - {id: A-2.1, section: "2.1", kind: property, says: "Tripling is better.", open: Part 3}
+"""
+
+REPRODUCED = """
+reproductions:
+- {id: R-1, verdict: confirmed, papers: [he2015], source: "He et al., 2015", says: "One doubles to two."}
+- {id: R-2, open: Part 4, papers: [], source: "common in tutorials", says: "Two doubles to five."}
 """
 
 BIB = """
@@ -240,7 +265,7 @@ FILES = {
     "chapters/one/first.md": FIRST,
     "chapters/one/second.md": SECOND,
     "chapters/reference/ledger.md": "# Ledger\n\n```{claims-ledger}\n```\n\n## Sources\n\n"
-    "```{source-map}\n```\n\n## Bibliography\n\n```{bibliography}\n```\n",
+    "```{source-map}\n```\n\n## Papers\n\n```{reproductions}\n```\n\n## Bibliography\n\n```{bibliography}\n```\n",
     "code/pyproject.toml": "[project]\nname = 'tiny'\nversion = '1'\n",
     "code/tiny/__init__.py": "",
     "code/tiny/arithmetic.py": 'from tiny.factor import FACTOR\n\nNAME = "doubling"\n\n\ndef double(n):\n    return FACTOR * n\n',
@@ -248,7 +273,10 @@ FILES = {
     "code/tiny/unused.py": "UNUSED = 1\n",
     "code/tiny/claims.py": CLAIMS,
     "code/tiny/claims.yaml": LEDGER,
+    "code/tiny/reproductions.py": REPRODUCTIONS,
+    "code/tiny/reproductions.yaml": REPRODUCED,
     "code/actfun/claims.yaml": LEDGER,
+    "code/actfun/reproductions.yaml": REPRODUCED,
 }
 
 

@@ -47,6 +47,9 @@ def test_the_site_is_whole_and_passes_the_checks(built):
     ledger = (built.html / "chapters/reference/ledger.html").read_text(encoding="utf-8")
     assert 'href="../one/first.html#claim-a-1-1"' in ledger and "double(3) is 6" in ledger
     assert ledger.count("not yet settled") >= 2 and "to come: Part 3" in ledger
+    assert 'href="../one/first.html#reproduction-r-1"' in ledger and "we doubled one" in ledger
+    assert '<a href="https://arxiv.org/abs/1502.01852">He et al., 2015</a>' in ledger
+    assert "2 published results, 1 tried so far" in ledger and "To come: Part 4" in ledger
     assert 'id="document-a"' in ledger and "A document in English" in ledger
 
 

@@ -6,10 +6,11 @@ import pytest
 
 from bookbuild.book import BookError
 from bookbuild.checks import (
-    claim_problems,
     figure_problems,
     frame_problems,
+    ledger_problems,
     number_problems,
+    paper_problems,
     reference_problems,
     site_problems,
     slow_chapters,
@@ -17,6 +18,7 @@ from bookbuild.checks import (
     toc_problems,
 )
 from bookbuild.execution import _stderr
+from bookbuild.ledger import CLAIMS, LEDGERS
 from bookbuild.notebook_tests import (
     check_report,
     notebook_problems,
@@ -40,7 +42,11 @@ def executed(book, **data):
                 cell.outputs = [output(**{"image/svg+xml": SVG})]
             if "settle(" in cell.source:
                 claim = {"id": "A-1.1", "verdict": "holds", "evidence": "six"}
-                cell.outputs = [output({"claim": claim}, **{"text/plain": "six"})]
+                paper = {"id": "R-1", "verdict": "confirmed", "experiment": "one", "result": "2"}
+                cell.outputs = [
+                    output({"claim": claim}, **{"text/plain": "six"}),
+                    output({"reproduction": paper}, **{"text/plain": "two"}),
+                ]
         result[page.docname] = notebook
     return result
 
@@ -60,7 +66,8 @@ def all_found(book, run):
         *(problem for chapter in book.fresh().chapters for problem in frame_problems(chapter)),
         *tag_problems(page),
         *reference_problems(book.fresh()),
-        *claim_problems(book.fresh(), run),
+        *paper_problems(book.fresh()),
+        *(p for ledger in LEDGERS for p in ledger_problems(book.fresh(), ledger, run)),
         *figure_problems(page, run[page.docname]),
         *number_problems(page, run[page.docname]),
         *notebook_problems(run[page.docname]),
@@ -107,6 +114,14 @@ It is a multiple.
         (FIRST, 'claims.settle("A-1.1"', 'print("A-1.1"', "no chapter settles it"),
         ("chapters/one/second.md", "print(1 / 2)", 'settle("A-1.1", "holds")', "is settled in chapters/one/first"),
         ("code/actfun/claims.yaml", ", open: Part 3", "", "A-2.1 has neither a verdict"),
+        (FIRST, '"R-1", "confirmed"', 'name, "confirmed"', "write the reproduction's id"),
+        (FIRST, '"R-1", "confirmed"', '"R-9", "confirmed"', "no reproduction R-9 in the ledger"),
+        (FIRST, '"R-1", "confirmed"', '"R-1", "not confirmed"', "`not confirmed` here, `confirmed` in the ledger"),
+        (FIRST, 'reproductions.report("R-1"', 'print("R-1"', "no chapter reports it"),
+        ("chapters/one/second.md", "print(1 / 2)", 'reproductions.report("R-1", "confirmed")', "is reported in chapters/one/first"),
+        ("code/actfun/reproductions.yaml", ", open: Part 4", "", "R-2 has neither a verdict"),
+        ("code/actfun/reproductions.yaml", "[he2015]", "[he2099]", "names he2099, which is not"),
+        ("code/actfun/reproductions.yaml", '"He et al., 2015"', '"He, 2015"', "expected `He et al., 2015`"),
         (FIRST, "alt: ", "title: ", "no image alt"),
         (FIRST, "caption: ", "title: ", "no figure caption"),
         (FIRST, ", name: fig-double", "", "no figure name"),
@@ -124,9 +139,26 @@ def test_a_claim_that_ran_otherwise_is_found(book):
     run = executed(book)
     cell = cell_with("settle(", run)
     cell.outputs[0].metadata["claim"]["verdict"] = "incomplete"
-    assert any("ran as `incomplete`" in problem for problem in claim_problems(book, run))
+    assert any("ran as `incomplete`" in p for p in ledger_problems(book, CLAIMS, run))
     cell.outputs = []
-    assert any("did not settle it when it ran" in p for p in claim_problems(book, run))
+    assert any("did not settle it when it ran" in p for p in ledger_problems(book, CLAIMS, run))
+
+
+def test_a_reproduction_that_ran_otherwise_is_found(book):
+    run = executed(book)
+    cell = cell_with("report(", run)
+    cell.outputs[1].metadata["reproduction"]["verdict"] = "not confirmed"
+    assert any("ran as `not confirmed`" in p for p in all_found(book, run))
+    cell.outputs += [cell.outputs[1]]
+    assert any("R-1 was reported 2 times when" in p for p in all_found(book, run))
+    cell.outputs = cell.outputs[:1]
+    assert any("did not report it when it ran" in p for p in all_found(book, run))
+
+
+def test_only_the_ledgers_own_calls_count(book):
+    book.edit("chapters/one/second.md", "print(1 / 2)", "model.report(1)\nself.settle(2)")
+    book = book.fresh()
+    assert [p for ledger in LEDGERS for p in ledger_problems(book, ledger, None)] == []
 
 
 def test_a_slow_chapter_is_named_but_no_error(book):

@@ -40,6 +40,14 @@ def test_relative_and_lazy_imports_are_followed(book):
     assert names(book, "import tiny") == ["tiny/__init__.py", "tiny/factor.py"]
 
 
+def test_a_file_outside_the_book_is_no_dependency(book, keys):
+    book.add("../machine.txt", "2 cores")
+    outside = (book.root / "../machine.txt").resolve()
+    book.edit("code/tiny/factor.py", "FACTOR = 2", f"FACTOR = 2\nMACHINE = {str(outside)!r}")
+    assert names(book, "import tiny.factor") == ["tiny/__init__.py", "tiny/factor.py"]
+    assert all(keys())
+
+
 @pytest.mark.parametrize(
     ("name", "old", "new", "changed"),
     [
@@ -49,6 +57,8 @@ def test_relative_and_lazy_imports_are_followed(book):
         ("chapters/one/first.md", "A straight line", "One straight line", [False, False]),
         ("code/tiny/claims.yaml", "gives six", "gives 6", [True, False]),
         ("code/tiny/claims.yaml", "Tripling is better", "Tripling is best", [False, False]),
+        ("code/tiny/reproductions.yaml", "One doubles", "1 doubles", [True, False]),
+        ("code/tiny/reproductions.yaml", "Two doubles", "2 doubles", [False, False]),
         ("requirements.txt", "", "# new\n", [True, True]),
         ("data/table.csv", "", "1,2\n", [False, True]),
     ],
