@@ -5,7 +5,7 @@ RUN := $(BIN)/python -m bookbuild
 READY := .venv/made-from-requirements
 
 .DEFAULT_GOAL := help
-.PHONY: help book notebooks test lint serve bench lock clean clean-env
+.PHONY: help book notebooks test lint serve bench guide-benchmark lock clean clean-env
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## */\1\t/' | expand -t 14
@@ -28,8 +28,13 @@ serve: book  ## show the site at http://localhost:8000
 	@echo "The book is at http://localhost:8000 (stop with Ctrl-C)"
 	@$(BIN)/python -m http.server --bind 127.0.0.1 --directory _build/html 8000
 
-bench: $(READY)  ## speed of the functions, as ratios
+bench: $(READY)  ## speed of the functions, the ensemble and the probes, as ratios
 	$(BIN)/python -m actfun.benchmark
+	$(BIN)/python -m actfun.benchmark_ensemble
+	$(BIN)/python -m actfun.benchmark_probes
+
+guide-benchmark: $(READY)  ## test the selection guide anew and freeze the results; continues after an interruption
+	$(BIN)/python -m actfun.guide_benchmark
 
 lock: $(BIN)/python  ## write requirements.txt anew from the ranges in code/pyproject.toml
 	$(BIN)/python -m pip install --quiet uv
