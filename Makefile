@@ -5,7 +5,7 @@ RUN := $(BIN)/python -m bookbuild
 READY := .venv/made-from-requirements
 
 .DEFAULT_GOAL := help
-.PHONY: help book notebooks test lint serve bench guide-benchmark lock clean clean-env
+.PHONY: help book notebooks test lint serve bench guide-benchmark evidence lock clean clean-env
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## */\1\t/' | expand -t 14
@@ -33,8 +33,12 @@ bench: $(READY)  ## speed of the functions, the ensemble and the probes, as rati
 	$(BIN)/python -m actfun.benchmark_ensemble
 	$(BIN)/python -m actfun.benchmark_probes
 
-guide-benchmark: $(READY)  ## test the selection guide anew and freeze the results; continues after an interruption
+guide-benchmark: $(READY)  ## test the selection guide anew, 20 minutes; continues after an interruption
 	$(BIN)/python -m actfun.guide_benchmark
+
+evidence: $(READY)  ## compute the other frozen tables anew (chapters on fair comparison and on data), half an hour
+	$(BIN)/python -m actfun.compare_evidence
+	$(BIN)/python -m actfun.data_evidence
 
 lock: $(BIN)/python  ## write requirements.txt anew from the ranges in code/pyproject.toml
 	$(BIN)/python -m pip install --quiet uv

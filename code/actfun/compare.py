@@ -11,30 +11,19 @@ its split are the same in all runs, so another split may shift every mean.
 
 from __future__ import annotations
 
-import ast
 import dataclasses
 import functools
-import hashlib
-import importlib
-import importlib.util
-import inspect
-import json
 import math
 import numbers
 import os
-import pathlib
-import tempfile
-import textwrap
 import threading
-import types
-import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from importlib import metadata
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
+from . import kept
 from .activation import Activation
 from .catalogue import get
 
@@ -46,8 +35,6 @@ FIRST_TUNING_SEED = 1000
 
 ALPHA = 0.05
 
-# Results depend on these distributions, whatever the network is made of.
-_PACKAGES = ("keras", "tensorflow", "numpy")
 # Keras keeps its random state in the process, so threads must not train side by side.
 _ONE_AT_A_TIME = threading.Lock()
 
@@ -615,13 +602,12 @@ def compare(
         )
     column, higher_is_better = _check_metric(metric, data)
     baseline = _check_baseline(baseline, chosen)
-    store = _Store(folder)
+    store = kept.Store(folder)
 
     settings = {"epochs": int(epochs), "batch_size": int(batch_size), "optimizer": optimizer}
     validation = column.replace("test_", "validation_")
     # The tuning never sees the test set: in its place stand the validation rows.
     without_test = dataclasses.replace(data, x_test=data.x_validation, y_test=data.y_validation)
-    known = _fingerprint_of_surroundings(network, settings) if folder is not None else ""
 
     def parts(stage, stage_data, stage_seeds, rates_of):
         tasks = {
@@ -629,12 +615,9 @@ def compare(
             for label in chosen
             if rates_of[label]
         }
-        data_print = _fingerprint(stage_data) if folder is not None else ""
-        keys = {
-            label: _digest(stage, label, _fingerprint(task[2]), data_print, task[3], task[4], known)
-            for label, task in tasks.items()
-            if folder is not None
-        }
+        keys = {}
+        if folder is not None:
+            keys = {label: kept.key(stage, label, *task) for label, task in tasks.items()}
         return _run(stage, tasks, keys, store, jobs, progress)
 
     if len(rates) > 1:
@@ -1014,208 +997,3 @@ def _table(runs, tuned, rates, labels, column, baseline, higher_is_better) -> pd
     order = table["mean"].to_numpy() * (-1 if higher_is_better else 1)
     # Whole rows first: a mean of survivors is no rank.
     return table.iloc[np.lexsort((order, table.diverged > 0))]
-
-
-# Keeping finished parts
-
-
-class _Store:
-    """A folder of finished parts, one JSON file each."""
-
-    def __init__(self, folder) -> None:
-        self.folder = None if folder is None else pathlib.Path(folder)
-        if self.folder is not None:
-            if self.folder.exists() and not self.folder.is_dir():
-                raise ValueError(f"compare: folder {str(folder)!r} is a file")
-            self.folder.mkdir(parents=True, exist_ok=True)
-
-    def path(self, stage: str, label: str, key: str) -> pathlib.Path:
-        plain = "".join(c if c.isalnum() else "-" for c in label)
-        return self.folder / f"{stage}-{plain}-{key[:16]}.json"
-
-    def load(self, stage: str, label: str, key: str) -> dict[str, pd.DataFrame] | None:
-        path = self.path(stage, label, key)
-        if not path.exists():
-            return None
-        try:
-            kept = json.loads(path.read_text("utf-8"))
-            content = kept["content"]
-            if kept["key"] != key or kept["sha256"] != _digest(content):
-                raise ValueError("its checksum does not fit")
-            return {name: pd.DataFrame(columns) for name, columns in content.items()}
-        except (ValueError, KeyError, TypeError, OSError) as error:
-            warnings.warn(
-                f"compare: {path} is damaged ({error}) and is computed again",
-                RuntimeWarning,
-                stacklevel=5,
-            )
-            return None
-
-    def save(self, stage: str, label: str, key: str, part: dict[str, pd.DataFrame]) -> None:
-        content = {name: frame.to_dict(orient="list") for name, frame in part.items()}
-        text = json.dumps({"key": key, "sha256": _digest(content), "content": content})
-        # Written aside and renamed: whoever looks finds the whole file or none.
-        handle, aside = tempfile.mkstemp(dir=self.folder, suffix=".partial")
-        try:
-            with open(handle, "w", encoding="utf-8") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(aside, self.path(stage, label, key))
-        except BaseException:
-            pathlib.Path(aside).unlink(missing_ok=True)
-            raise
-
-
-def _digest(*content: object) -> str:
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
-
-
-def _fingerprint_of_surroundings(network, settings) -> str:
-    """Return a digest of what is the same for all parts of a call."""
-    versions = {}
-    for package in _PACKAGES:
-        try:
-            versions[package] = metadata.version(package)
-        except metadata.PackageNotFoundError:
-            versions[package] = "none"
-    return _digest(_fingerprint(network), _fingerprint(settings), versions, _code_of_package())
-
-
-@functools.cache
-def _code_of_package() -> str:
-    """Return a digest of the modules of this package that can change what training gives."""
-    package = __name__.rpartition(".")[0]
-    home = pathlib.Path(__file__).parent
-    todo, seen = ["ensemble", "networks"], {}
-    while todo:
-        name = todo.pop()
-        path = home / f"{name}.py"
-        if name in seen or not path.is_file():
-            continue
-        seen[name] = path.read_text("utf-8")
-        for node in ast.walk(ast.parse(seen[name])):
-            if isinstance(node, ast.Import):
-                names = [alias.name for alias in node.names]
-            elif isinstance(node, ast.ImportFrom):
-                base = f"{package}." if node.level else ""
-                base += f"{node.module}." if node.module else ""
-                names = [base.rstrip("."), *(base + alias.name for alias in node.names)]
-            else:
-                continue
-            todo += [n.split(".")[1] for n in names if n.startswith(f"{package}.")]
-    return _digest(seen)
-
-
-def _fingerprint(value: object) -> str:
-    """Return a digest of a value's content: the same in another process, another if it changes.
-
-    Raises
-    ------
-    TypeError
-        The value cannot be described without its place in memory.
-    """
-    return _digest(_described(value, set()))
-
-
-def _described(value: object, above: set[int]) -> object:
-    if value is None or isinstance(value, (bool, int, float, str)):
-        return [type(value).__name__, repr(value)]
-    if isinstance(value, (bytes, bytearray)):
-        return ["bytes", hashlib.sha256(value).hexdigest()]
-    if isinstance(value, (np.ndarray, np.generic)):
-        array = np.ascontiguousarray(value)
-        if array.dtype.kind == "O":
-            return ["array", list(array.shape), _described(array.ravel().tolist(), above)]
-        content = hashlib.sha256(array.tobytes()).hexdigest()
-        return ["array", str(array.dtype), list(array.shape), content]
-    if id(value) in above:
-        return ["itself"]
-    above = above | {id(value)}
-
-    def inner(x):
-        return _described(x, above)
-
-    if isinstance(value, (list, tuple, range)):
-        return [type(value).__name__, [inner(v) for v in value]]
-    if isinstance(value, (set, frozenset)):
-        return ["set", sorted(json.dumps(inner(v)) for v in value)]
-    if isinstance(value, Mapping):
-        return ["mapping", sorted(([inner(k), inner(v)] for k, v in value.items()), key=str)]
-    if isinstance(value, functools.partial):
-        return ["partial", inner(value.func), inner(value.args), inner(value.keywords)]
-    if isinstance(value, types.MethodType):
-        return ["method", inner(value.__func__), inner(value.__self__)]
-    if isinstance(value, types.ModuleType):
-        return ["module", value.__name__, str(getattr(value, "__version__", ""))]
-    if isinstance(value, types.FunctionType):
-        return _described_function(value, inner)
-    if isinstance(value, (types.BuiltinFunctionType, np.ufunc)):
-        return ["builtin", getattr(value, "__module__", None), value.__name__]
-    if isinstance(value, type):
-        return ["class", value.__module__, value.__qualname__, _source(value)]
-    kind = [type(value).__module__, type(value).__qualname__]
-    if dataclasses.is_dataclass(value):
-        fields = {f.name: getattr(value, f.name) for f in dataclasses.fields(value)}
-        return ["record", kind, inner(fields)]
-    if hasattr(value, "get_config"):  # layers, initialisers and the like of Keras
-        return ["configured", inner(type(value)), inner(value.get_config())]
-    if hasattr(value, "__dict__"):
-        return ["object", inner(type(value)), inner(vars(value))]
-    raise TypeError(
-        f"compare: cannot tell whether {value!r} is the same in the next call, which a folder "
-        "needs; make it of functions, numbers, text and arrays, or give no folder"
-    )
-
-
-def _described_function(function: types.FunctionType, inner: Callable) -> list:
-    """Return what a function does as far as its source, closure and own module tell."""
-    cells = [cell.cell_contents for cell in function.__closure__ or ()]
-    mine = {}
-    if _is_own(function.__module__):  # a notebook's or a script's; packages have versions
-        for name in _global_names(function.__code__):
-            if name in function.__globals__:
-                value = function.__globals__[name]
-                if not _is_own(getattr(value, "__module__", None)) and callable(value):
-                    value = f"{value.__module__}.{getattr(value, '__qualname__', name)}"
-                mine[name] = value
-    return [
-        "function",
-        function.__module__,
-        function.__qualname__,
-        _source(function),
-        inner(cells),
-        inner(function.__defaults__),
-        inner(function.__kwdefaults__),
-        inner(mine),
-    ]
-
-
-def _global_names(code: types.CodeType) -> set[str]:
-    names = set(code.co_names)
-    for constant in code.co_consts:
-        if isinstance(constant, types.CodeType):
-            names |= _global_names(constant)
-    return names
-
-
-def _is_own(module: str | None) -> bool:
-    """Whether a module is the reader's: neither installed nor part of this package."""
-    if module is None:
-        return False
-    if module == "__main__":
-        return True
-    top = module.partition(".")[0]
-    if top == __name__.partition(".")[0]:
-        return False
-    found = importlib.util.find_spec(top) if top not in ("builtins",) else None
-    place = str(getattr(found, "origin", None) or "")
-    return bool(place) and "site-packages" not in place and "lib/python" not in place
-
-
-def _source(thing: object) -> str:
-    try:
-        return textwrap.dedent(inspect.getsource(thing))
-    except (OSError, TypeError):
-        code = getattr(thing, "__code__", None)
-        return "" if code is None else repr((code.co_code, code.co_names))

@@ -19,21 +19,17 @@ interrupted run continues where it stopped.
 from __future__ import annotations
 
 import argparse
-import datetime
 import functools
-import hashlib
-import json
 import math
 import pathlib
-import platform
 import time
-from importlib import metadata
 
 import numpy as np
 import pandas as pd
 
-HERE = pathlib.Path(__file__).parent / "evidence"
-RUNS, TUNING, ABOUT = (HERE / f"comparing{end}" for end in (".csv", "_tuning.csv", ".json"))
+from . import frozen
+
+RECORD, RUNS, TUNING = "evidence/comparing.json", "comparing.csv", "comparing_tuning.csv"
 EPOCHS, BATCH_SIZE, SEEDS, TUNING_SEEDS = 20, 32, 10, 3
 TARGET = 0.1
 """Training loss that counts as learned, for `epochs_to_target`."""
@@ -168,20 +164,13 @@ def rows(setting: str, comparison) -> pd.DataFrame:
     return found
 
 
-def frozen() -> tuple[pd.DataFrame, pd.DataFrame, dict]:
+def kept() -> tuple[pd.DataFrame, pd.DataFrame, dict]:
     """Return the frozen final runs, the frozen tuning runs, and how they were made.
 
-    Raises
-    ------
-    ValueError
-        A table was changed by hand: its checksum does not fit.
+    Errors as `frozen.thaw`.
     """
-    about = json.loads(ABOUT.read_text("utf-8"))
-    for path in (RUNS, TUNING):
-        found = hashlib.sha256(path.read_bytes()).hexdigest()
-        if found != about["sha256"][path.name]:
-            raise ValueError(f"frozen: {path.name} is not the table that {ABOUT.name} describes")
-    return pd.read_csv(RUNS), pd.read_csv(TUNING), about
+    tables, record = frozen.thaw(RECORD)
+    return tables[RUNS], tables[TUNING], record
 
 
 def main(arguments=None) -> None:
@@ -191,7 +180,7 @@ def main(arguments=None) -> None:
     parser.add_argument("--jobs", type=int, default=None, help="activations at once")
     parser.add_argument("--settings", nargs="+", choices=SETTINGS, default=list(SETTINGS))
     given = parser.parse_args(arguments)
-    started = time.time()
+    started = time.process_time()
     runs, tuning = [], []
     for setting in given.settings:
         found = measure(setting, given.folder, jobs=given.jobs, progress=True)
@@ -202,24 +191,19 @@ def main(arguments=None) -> None:
         tuning.append(found.tuning[columns].assign(setting=setting))
     # Of an interrupted run, the seconds of all its calls count.
     clock = pathlib.Path(given.folder, "seconds.txt")
-    seconds = (float(clock.read_text("utf-8")) if clock.exists() else 0) + time.time() - started
+    seconds = (
+        (float(clock.read_text("utf-8")) if clock.exists() else 0) + time.process_time() - started
+    )
     clock.write_text(f"{seconds:.0f}\n", "utf-8")
     if given.settings != list(SETTINGS):
         print("The frozen tables hold all settings: nothing is written.")
         return
-    HERE.mkdir(exist_ok=True)
-    pd.concat(runs).to_csv(RUNS, index=False, float_format="%.6g", lineterminator="\n")
-    pd.concat(tuning).to_csv(TUNING, index=False, float_format="%.6g", lineterminator="\n")
-    packages = ("tensorflow", "keras", "numpy", "pandas")
-    about = {
-        "command": "python -m actfun.compare_evidence",
-        "date": datetime.date.today().isoformat(),
-        "seconds": round(seconds),
-        "environment": {"python": platform.python_version(), "machine": platform.machine()}
-        | {name: metadata.version(name) for name in packages},
-        "sha256": {p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in (RUNS, TUNING)},
-    }
-    ABOUT.write_text(json.dumps(about, indent=2) + "\n", "utf-8")
+    frozen.freeze(
+        RECORD,
+        {RUNS: pd.concat(runs), TUNING: pd.concat(tuning)},
+        command="python -m actfun.compare_evidence",
+        seconds=seconds,
+    )
 
 
 if __name__ == "__main__":

@@ -28,21 +28,16 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import datetime
 import functools
-import hashlib
-import json
 import pathlib
-import platform
 import time
-from importlib import metadata
 
 import numpy as np
 import pandas as pd
 
-from actfun import datasets
+from actfun import datasets, frozen
 
-HERE = pathlib.Path(__file__).parent / "evidence"
+RECORD, RUNS, TUNING = "evidence/data.json", "data.csv", "data_tuning.csv"
 SEEDS, FEW, TUNING_SEEDS = range(8), range(5), range(1000, 1003)
 RATES = (1e-3, 3e-3, 1e-2, 3e-2, 1e-1)
 NOISE_AT_TEST = 1.0  # standard deviation, in standard deviations of the pixels
@@ -342,6 +337,15 @@ def _ordered(tables, part):
     return table.astype(dict.fromkeys(figures, float))
 
 
+def kept():
+    """Return the frozen final runs, the frozen tuning runs, and how they were made.
+
+    Errors as `frozen.thaw`.
+    """
+    tables, record = frozen.thaw(RECORD)
+    return tables[RUNS], tables[TUNING], record
+
+
 def main(arguments=None):
     """Train what is missing in the folder, and write the frozen tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -363,20 +367,12 @@ def main(arguments=None):
     if options.only:
         return
     final, tuning, seconds = zip(*parts, strict=True)
-    written = {}
-    for file, tables in (("data.csv", final), ("data_tuning.csv", tuning)):
-        pd.concat(tables).to_csv(HERE / file, index=False)
-        written[file] = hashlib.sha256((HERE / file).read_bytes()).hexdigest()
-    about = {
-        "command": "python -m actfun.data_evidence",
-        "date": datetime.date.today().isoformat(),
-        "cpu_seconds": sum(seconds),
-        "sha256": written,
-        "python": platform.python_version(),
-        "machine": platform.machine(),
-        "packages": {p: metadata.version(p) for p in ("tensorflow", "keras", "numpy", "pandas")},
-    }
-    (HERE / "data.json").write_text(json.dumps(about, indent=1) + "\n")
+    frozen.freeze(
+        RECORD,
+        {RUNS: pd.concat(final), TUNING: pd.concat(tuning)},
+        command="python -m actfun.data_evidence",
+        seconds=sum(seconds),
+    )
 
 
 if __name__ == "__main__":

@@ -43,7 +43,7 @@ def freeze(
     command : str
         What makes them again.
     seconds : float
-        Processor time that took.
+        Processor time that took on one core.
     folder : Path, optional
         Default: this package's.
     **about
@@ -58,7 +58,7 @@ def freeze(
     content = {
         "command": command,
         "made": datetime.date.today().isoformat(),
-        "processor_seconds": round(seconds),
+        "seconds": round(seconds),
         **about,
         "sha256": sums,
         "environment": {

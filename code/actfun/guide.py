@@ -30,6 +30,7 @@ from . import catalogue, claims
 # One depth for each answer of the tool; rules never divide a band.
 BANDS = {"shallow": (1, 3), "medium": (4, 8), "deep": (9, None)}
 QUESTIONS = ("task", "architecture", "depth", "normalisation", "data", "budget")
+RECORD, TABLE = "evidence/guide_benchmark.json", "guide_benchmark.csv"
 # What decides, as against what explains: only this enters the checksum.
 EXPLAINS = ("says", "because", "claims", "cites", "asks")
 
@@ -391,6 +392,18 @@ def _verdict(claim: str) -> str:
 
 
 @functools.cache
+def evidence() -> tuple[object, dict]:
+    """Return the frozen table of the back-test, see `measurements`, and the record of its making.
+
+    Errors as `actfun.frozen.thaw`.
+    """
+    from . import frozen
+
+    tables, record = frozen.thaw(RECORD)
+    return tables[TABLE].set_index(["task", "activation"]), record
+
+
+@functools.cache
 def measurements() -> object:
     """Return the frozen table of the back-test: a DataFrame, a row per task and activation.
 
@@ -401,11 +414,7 @@ def measurements() -> object:
     (runs), `group` (letters: who shares one cannot be told apart), and the error of each seed,
     `seed_0` and so on.
     """
-    import pandas as pd
-
-    path = importlib.resources.files("actfun").joinpath("evidence/guide_benchmark.csv")
-    with path.open(encoding="utf-8") as file:
-        return pd.read_csv(file, index_col=["task", "activation"])
+    return evidence()[0]
 
 
 @functools.cache

@@ -13,22 +13,18 @@ of finished parts. On a cluster: --backend dask --scheduler ADDRESS, or any back
 from __future__ import annotations
 
 import argparse
-import datetime
-import hashlib
 import json
 import os
 import pathlib
-import platform
 import shlex
 import sys
 import time
 from collections.abc import Sequence
-from importlib import metadata
 
 import numpy as np
 import pandas as pd
 
-from . import guide, tasks
+from . import frozen, guide, tasks
 
 ACTIVATIONS = (
     "relu",
@@ -47,7 +43,6 @@ ADAPTIVE = ("prelu",)
 SEEDS, TUNING_SEEDS = 5, 2
 LEARNING_RATES = (3e-4, 1e-3, 3e-3, 1e-2, 3e-2)
 RESAMPLES = 10_000
-TABLE = pathlib.Path(__file__).parent / "evidence/guide_benchmark.csv"
 DIGITS = 4  # of an error in the table
 
 
@@ -229,35 +224,6 @@ def agree(rerun: pd.DataFrame, frozen: pd.DataFrame, tolerance: float) -> pd.Ser
     return (rerun.error - frozen.error.reindex(rerun.index)).abs() <= tolerance
 
 
-def sha256(path: os.PathLike | str) -> str:
-    """Return the SHA-256 of a file."""
-    return hashlib.sha256(pathlib.Path(path).read_bytes()).hexdigest()
-
-
-def write(table: pd.DataFrame, output: pathlib.Path, seconds: dict, command: str) -> None:
-    """Write the table and, beside it, how it came about."""
-    output.parent.mkdir(parents=True, exist_ok=True)
-    with_regret(table).round(DIGITS).to_csv(output, lineterminator="\n")
-    packages = ("tensorflow", "keras", "numpy", "scipy", "pandas", "scikit-learn")
-    about = {
-        "command": command,
-        "made": datetime.date.today().isoformat(),
-        "seconds": round(sum(seconds.values())),
-        "seconds_by_task": {name: round(value) for name, value in seconds.items()},
-        "seconds_are": "processor seconds of one process (wall seconds where workers trained)",
-        "rules_sha256": guide.checksum(),
-        "rules_are": "written before the first run; no rule uses the table",
-        "sha256": sha256(output),
-        "environment": {
-            "python": platform.python_version(),
-            "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
-            **{name: metadata.version(name) for name in packages},
-        },
-    }
-    text = json.dumps(about, indent=1) + "\n"
-    output.with_suffix(".json").write_text(text, encoding="utf-8")
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the back-test and write the frozen table."""
     import joblib
@@ -267,7 +233,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--tasks", nargs="+", default=tasks.names(), metavar="TASK")
     parser.add_argument("--folder", type=pathlib.Path, default="_build/guide-benchmark")
-    parser.add_argument("--output", type=pathlib.Path, default=TABLE)
+    parser.add_argument("--record", default=guide.RECORD, help="where the result is written")
     parser.add_argument("--jobs", type=int, default=1, help="activations at once")
     parser.add_argument("--backend", help="of joblib: loky, dask, ray, ...")
     parser.add_argument("--scheduler", help="address of a Dask scheduler")
@@ -301,7 +267,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
             flush=True,
         )
     table = pd.concat(frames)
-    write(table, options.output, {name: seconds[name] for name in options.tasks}, command)
+    spent = {name: round(seconds[name]) for name in options.tasks}
+    frozen.freeze(
+        options.record,
+        {guide.TABLE: with_regret(table).round(DIGITS).reset_index()},
+        command=command,
+        seconds=sum(spent.values()),
+        seconds_by_task=spent,
+        rules_sha256=guide.checksum(),
+        rules_are="written before the first run; no rule uses the table",
+    )
     print(summary(table).round(4).to_string())
     return 0
 

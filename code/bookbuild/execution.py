@@ -74,7 +74,7 @@ def _run_notebook(notebook, folder: str, environment: dict[str, str], log: str):
     failure = None
     with open(log, "wb") as stream:
         try:
-            client.execute(env=environment, cwd=folder, stderr=stream)
+            client.execute(cleanup_kc=True, env=environment, cwd=folder, stderr=stream)
         except Exception as error:
             failure = f"{type(error).__name__}: {error}"
             named = _failing_cell(notebook)

@@ -18,7 +18,7 @@ import pytest
 from scipy import stats
 
 import actfun
-from actfun import compare
+from actfun import compare, kept
 from actfun.compare import groups, holm, mean_interval, paired_interval
 
 matplotlib.use("Agg")
@@ -576,7 +576,7 @@ def test_a_part_is_never_seen_half_written(trainer, data, tmp_path, monkeypatch)
     def full(fd):
         raise OSError("no space left on device")
 
-    monkeypatch.setattr(compare.os, "fsync", full)
+    monkeypatch.setattr(kept.os, "fsync", full)
     with pytest.raises(OSError, match="no space left"):
         compare.compare(["relu", "tanh"], data, network, folder=tmp_path)
     assert list(tmp_path.iterdir()) == []

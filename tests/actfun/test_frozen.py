@@ -19,7 +19,7 @@ def test_tables_come_back_with_their_origin(folder):
     tables, record = frozen.thaw("kept/small.json", folder)
     pd.testing.assert_frame_equal(tables["small.csv"], TABLE, rtol=1e-5)
     assert record["command"] == "make small" and record["why"] == "test"
-    assert record["processor_seconds"] == 2 and "numpy" in record["environment"]
+    assert record["seconds"] == 2 and "numpy" in record["environment"]
 
 
 def test_a_table_changed_by_hand_is_refused(folder):

@@ -122,10 +122,8 @@ def test_recurrent_cells_hold_no_learned_activation():
 
 
 def test_the_frozen_table_is_whole_and_unchanged():
-    about = json.loads(guide_benchmark.TABLE.with_suffix(".json").read_text("utf-8"))
-    assert about["sha256"] == guide_benchmark.sha256(guide_benchmark.TABLE)
+    table, about = guide.evidence()
     assert about["rules_sha256"] == guide.checksum(), "the rules changed after the back-test"
-    table = guide.measurements()
     measured = table.index.get_level_values("task").unique()
     assert len(measured) >= 12 and set(measured) <= set(tasks.names())
     for name in measured:
@@ -158,12 +156,11 @@ def test_a_run_continues_where_it_stopped(tmp_path, monkeypatch, capsys, few):
             "seeds": 2,
         },
     )
-    output = tmp_path / "out" / "table.csv"
-    call = ["--tasks", "tiny", "--folder", str(tmp_path / "parts"), "--output", str(output)]
+    output, record = tmp_path / "out" / guide.TABLE, tmp_path / "out" / "record.json"
+    call = ["--tasks", "tiny", "--folder", str(tmp_path / "parts"), "--record", str(record)]
     assert guide_benchmark.main(call) == 0
     first = output.read_bytes()
-    about = json.loads(output.with_suffix(".json").read_text())
-    assert about["sha256"] == guide_benchmark.sha256(output)
+    about = json.loads(record.read_text())
     assert about["command"].startswith("python -m actfun.guide_benchmark --tasks tiny")
     assert "1/1 tiny" in capsys.readouterr().out
     table = pd.read_csv(output, index_col=["task", "activation"])

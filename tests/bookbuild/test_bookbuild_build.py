@@ -4,6 +4,8 @@
 import json
 import shutil
 
+import nbformat
+import psutil
 import pytest
 from jupyter_cache import get_cache
 
@@ -11,7 +13,7 @@ from bookbuild import notebook_tests
 from bookbuild.__main__ import main
 from bookbuild.book import BookError
 from bookbuild.checks import all_problems
-from bookbuild.execution import cached, execute
+from bookbuild.execution import _run_notebook, cached, execute, kernel_environment
 from bookbuild.notebook_tests import compare_notebooks
 from bookbuild.staging import _frame_digest, build, build_site, executed_notebooks, stage
 
@@ -60,6 +62,15 @@ def test_a_second_build_does_nothing(built, monkeypatch):
     stage(built.fresh())
     assert build_site(built.fresh()) is False
     assert (built.html / "index.html").stat().st_mtime_ns == before
+
+
+def test_a_chapter_leaves_no_kernel_behind(copy, tmp_path):
+    cell = nbformat.v4.new_code_cell("import os\nprint(os.getpid())")
+    notebook = nbformat.v4.new_notebook(cells=[cell])
+    log = str(tmp_path / "log")
+    ran, failure = _run_notebook(notebook, str(tmp_path), kernel_environment(copy), log)
+    assert failure is None
+    assert not psutil.pid_exists(int(ran.cells[0].outputs[0].text))
 
 
 def test_editing_prose_runs_nothing_and_is_staged(copy):
