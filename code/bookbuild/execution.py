@@ -86,7 +86,7 @@ def _run_notebook(notebook, folder: str, environment: dict[str, str], log: str):
                 number = _code_cells(notebook).index(last[-1]) + 1
                 failure = _describe(number, last[-1], failure.split("\n")[0])
     if failure is None:
-        failure = _stderr(notebook)
+        failure = _warning(notebook)
     if failure is not None:
         return None, failure
     seconds = []
@@ -124,15 +124,19 @@ def _failing_cell(notebook):
     return None
 
 
-def _stderr(notebook) -> str | None:
+def _warning(notebook) -> str | None:
     """Return what the first cell with unexpected warnings wrote, or None."""
     for number, cell in enumerate(_code_cells(notebook), start=1):
         if {"raises-exception", "stderr-expected"} & set(cell.metadata.get("tags", [])):
             continue
         for output in cell.get("outputs", []):
-            if output.output_type == "stream" and output.name == "stderr":
-                text = output.text.strip()
+            if output.output_type != "stream":
+                continue
+            text = output.text.strip()
+            if output.name == "stderr":
                 return _describe(number, cell, f"wrote to stderr: {text[:800]}")
+            if "WARNING:tensorflow" in text:  # in a notebook its log goes to stdout
+                return _describe(number, cell, f"TensorFlow warns: {text[:800]}")
     return None
 
 

@@ -13,7 +13,7 @@ from bookbuild import notebook_tests
 from bookbuild.__main__ import main
 from bookbuild.book import BookError
 from bookbuild.checks import all_problems
-from bookbuild.execution import _run_notebook, cached, execute, kernel_environment
+from bookbuild.execution import _run_notebook, _warning, cached, execute, kernel_environment
 from bookbuild.notebook_tests import compare_notebooks
 from bookbuild.staging import _frame_digest, build, build_site, executed_notebooks, stage
 
@@ -71,6 +71,16 @@ def test_a_chapter_leaves_no_kernel_behind(copy, tmp_path):
     ran, failure = _run_notebook(notebook, str(tmp_path), kernel_environment(copy), log)
     assert failure is None
     assert not psutil.pid_exists(int(ran.cells[0].outputs[0].text))
+
+
+def test_a_warning_in_tensorflows_log_is_a_failure_too():
+    """In a notebook it goes to stdout."""
+    cell = nbformat.v4.new_code_cell("train()")
+    cell.outputs = [nbformat.v4.new_output("stream", name="stdout", text="loss 0.1\n")]
+    notebook = nbformat.v4.new_notebook(cells=[cell])
+    assert _warning(notebook) is None
+    cell.outputs[0].text += "WARNING:tensorflow:5 out of the last 15 calls triggered retracing"
+    assert "code cell 1 (`train()`): TensorFlow warns" in _warning(notebook)
 
 
 def test_editing_prose_runs_nothing_and_is_staged(copy):
