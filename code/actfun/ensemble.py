@@ -247,8 +247,8 @@ def batch_order(seed: int, rows: int, epochs: int) -> np.ndarray:
     Examples
     --------
     >>> batch_order(0, rows=4, epochs=2)
-    array([[3, 0, 1, 2],
-           [2, 1, 3, 0]], dtype=int32)
+    array([[0, 2, 1, 3],
+           [0, 3, 2, 1]], dtype=int32)
     """
     # A stream of its own: default_rng(seed) may have drawn the weights or the data already.
     rng = np.random.default_rng([seed, 0x0B])
