@@ -36,7 +36,7 @@ bench: $(READY)  ## speed of the functions, the ensemble and the probes, as rati
 guide-benchmark: $(READY)  ## test the selection guide anew, 20 minutes; continues after an interruption
 	$(BIN)/python -m actfun.guide_benchmark
 
-evidence: $(READY)  ## compute the other frozen tables anew (chapters on fair comparison and on data), half an hour
+evidence: $(READY)  ## compute the other frozen tables anew (chapters on fair comparison and on data), 9 minutes
 	$(BIN)/python -m actfun.compare_evidence
 	$(BIN)/python -m actfun.data_evidence
 

@@ -26,6 +26,7 @@ import pandas as pd
 from . import kept
 from .activation import Activation
 from .catalogue import get
+from .datasets import Data
 
 LEARNING_RATES = (3e-4, 1e-3, 3e-3, 1e-2, 3e-2)
 """Half a decade apart, for Adam and its kin; stochastic gradient descent needs larger ones."""
@@ -496,7 +497,7 @@ def _marker(label: str) -> str:
 
 def compare(
     activations: Sequence[str | Activation] | Mapping[str, object],
-    data,
+    data: Data,
     network: Callable,
     *,
     learning_rates: Sequence[float] = LEARNING_RATES,
@@ -594,13 +595,14 @@ def compare(
     for name, value in (("epochs", epochs), ("batch_size", batch_size)):
         if not isinstance(value, numbers.Integral) or isinstance(value, bool) or value < 1:
             raise ValueError(f"compare: {name} must be a whole number from 1, got {value!r}")
-    _check_data(data)
+    if not isinstance(data, Data):
+        raise TypeError(f"compare: data must be a datasets.Data, got {type(data).__name__}")
     if not callable(network):
         raise TypeError(
             "compare: network must be a function of (activation, data) that returns a Keras "
             f"model, got {network!r}"
         )
-    column, higher_is_better = _check_metric(metric, data)
+    column = _check_metric(metric, data)
     baseline = _check_baseline(baseline, chosen)
     store = kept.Store(folder)
 
@@ -622,9 +624,7 @@ def compare(
 
     if len(rates) > 1:
         found = parts("tuning", without_test, tuning, {label: rates for label in chosen})
-        tuned = {
-            label: _choose(found[label]["table"], validation, higher_is_better) for label in chosen
-        }
+        tuned = {label: best_rate(found[label]["table"], validation) for label in chosen}
     else:
         found, tuned = {}, {label: rates[0] for label in chosen}
     if all(rate is None for rate in tuned.values()):
@@ -643,6 +643,41 @@ def compare(
         metric=column,
         baseline=baseline,
     )
+
+
+def best_rate(tuning: pd.DataFrame, column: str) -> float | None:
+    """Return the learning rate that tuning runs speak for.
+
+    The fewest diverged runs come first, then the best mean of `column`, then the lower mean
+    validation loss, then the smaller rate.
+
+    Parameters
+    ----------
+    tuning : DataFrame
+        Columns learning_rate, status, validation_loss and `column`; a row for each run.
+    column : str
+        Higher is better if it ends in "accuracy", else lower.
+
+    Returns
+    -------
+    float or None
+        None if every run diverged.
+
+    Examples
+    --------
+    >>> tried = {"learning_rate": [0.1, 0.2, 0.3], "status": ["ok", "ok", "diverged"]}
+    >>> tried |= {"validation_accuracy": [0.8, 0.9, None], "validation_loss": [0.5, 0.4, None]}
+    >>> best_rate(pd.DataFrame(tried), "validation_accuracy")
+    0.2
+    """
+    sign = -1 if column.endswith("accuracy") else 1
+    candidates = []
+    for rate, runs in tuning.groupby("learning_rate"):
+        finished = runs[runs.status == "ok"]
+        if not finished.empty:
+            score, loss = sign * finished[column].mean(), finished["validation_loss"].mean()
+            candidates.append((len(runs) - len(finished), score, loss, float(rate)))
+    return min(candidates)[-1] if candidates else None
 
 
 def summarise(
@@ -785,23 +820,13 @@ def _check_seeds(seeds, tuning_seeds) -> tuple[tuple[int, ...], tuple[int, ...]]
     return both[0], both[1]
 
 
-def _check_data(data) -> None:
-    needed = ("task", *(f"{a}_{part}" for part in ("train", "validation", "test") for a in "xy"))
-    missing = [name for name in needed if not hasattr(data, name)]
-    if missing or not dataclasses.is_dataclass(data):
-        raise TypeError(
-            f"compare: data must be a datasets.Data, got {type(data).__name__}"
-            + (f" without {', '.join(missing)}" if missing else "")
-        )
-
-
-def _check_metric(metric, data) -> tuple[str, bool]:
+def _check_metric(metric, data) -> str:
     if metric is None:
         metric = "accuracy" if data.task == "classes" else "loss"
     if metric not in ("accuracy", "loss") or (metric == "accuracy" and data.task != "classes"):
         allowed = "'accuracy' or 'loss'" if data.task == "classes" else "'loss'"
         raise ValueError(f"compare: metric must be {allowed} for {data.task}, got {metric!r}")
-    return f"test_{metric}", metric == "accuracy"
+    return f"test_{metric}"
 
 
 def _check_baseline(baseline, chosen) -> str:
@@ -924,21 +949,6 @@ def _gather(parts: Mapping[str, dict], what: str) -> pd.DataFrame:
         return pd.DataFrame({"activation": pd.Series(dtype=object)})
     whole = pd.concat(frames, ignore_index=True)
     return whole[["activation", *whole.columns.drop("activation")]]
-
-
-def _choose(table: pd.DataFrame, column: str, higher_is_better: bool) -> float | None:
-    """Return the best learning rate of an activation's tuning runs, None if all diverged."""
-    candidates = []
-    for rate, runs in table.groupby("learning_rate"):
-        finished = runs[runs.status == "ok"]
-        if finished.empty:
-            continue
-        score = float(finished[column].mean())
-        loss = float(finished["validation_loss"].mean())
-        candidates.append(
-            (len(runs) - len(finished), -score if higher_is_better else score, loss, float(rate))
-        )
-    return min(candidates)[-1] if candidates else None
 
 
 def _table(runs, tuned, rates, labels, column, baseline, higher_is_better) -> pd.DataFrame:

@@ -276,7 +276,7 @@ def train(name, version=None, choice=None, seeds=None):
 
     Columns: experiment, data, activation (the choice), seed, learning_rate, status, test figures.
     """
-    from actfun import ensemble
+    from actfun import compare, ensemble
 
     experiment = EXPERIMENTS[name]
     seeds = experiment.seeds if seeds is None else seeds
@@ -293,7 +293,8 @@ def train(name, version=None, choice=None, seeds=None):
                 build, data, seeds=[*TUNING_SEEDS, *(seeds if together else ())], **grid
             )
             table = runs.table[runs.table.seed.isin(TUNING_SEEDS)]
-            rate = best_rate(table)
+            figure = "accuracy" if data.task == "classes" else "loss"
+            rate = compare.best_rate(table, f"validation_{figure}")
             if not together:
                 runs = ensemble.train(build, data, seeds=seeds, learning_rates=[rate], **settings)
             kept = runs.table[runs.table.seed.isin(seeds) & (runs.table.learning_rate == rate)]
@@ -303,19 +304,6 @@ def train(name, version=None, choice=None, seeds=None):
                 labels = {"experiment": name, "data": label, "activation": str(chosen)}
                 rows.append(part.assign(**labels))
     return _ordered(final, "test"), _ordered(tuned, "validation")
-
-
-def best_rate(table):
-    """Return the rate with the fewest diverged runs and then the best validation figure."""
-    accuracy = "validation_accuracy" in table
-    column = "validation_accuracy" if accuracy else "validation_loss"
-    means = table.groupby("learning_rate").agg(
-        diverged=("status", lambda status: (status == "diverged").sum()),
-        figure=(column, "mean"),
-        loss=("validation_loss", "mean"),
-    )
-    means["figure"] *= -1 if accuracy else 1
-    return float(means.sort_values(["diverged", "figure", "loss"]).index[0])
 
 
 def noisy_accuracy(runs, rows, data):

@@ -34,8 +34,29 @@ _DISTRIBUTIONS = {
 }
 
 
-class _ForActivation(keras.initializers.VarianceScaling):
-    """Weights of variance `scale` / fan_in, with a fresh draw for each layer."""
+class _ForActivation:
+    """Mixed into an initialiser of Keras that has an `activation`: a fresh draw for each layer."""
+
+    def __call__(self, shape, dtype=None):
+        """Return random values of that shape."""
+        if self._init_seed is None:
+            # Keras draws the seed once, and two layers that share the object get equal values.
+            self.seed = random.randint(1, 10**9)
+        return super().__call__(shape, dtype)
+
+    def get_config(self):
+        """Return what `from_config` needs to make the same object again."""
+        seed = super().get_config()["seed"]
+        return {"activation": _serialised(self.activation), "seed": seed}
+
+    @classmethod
+    def from_config(cls, config):
+        """Return the initialiser that `get_config` described."""
+        return cls(**{**config, "activation": _deserialised(config["activation"])})
+
+
+class _Kernel(_ForActivation, keras.initializers.VarianceScaling):
+    """Weights of variance `scale` / fan_in."""
 
     def __init__(self, activation, scale, distribution, seed):
         if distribution not in _DISTRIBUTIONS:
@@ -47,29 +68,13 @@ class _ForActivation(keras.initializers.VarianceScaling):
         self.activation = activation
         self._distribution = distribution
 
-    def __call__(self, shape, dtype=None):
-        """Return random weights of that shape."""
-        if self._init_seed is None:
-            # Keras draws the seed once, and two layers that share the object get equal weights.
-            self.seed = random.randint(1, 10**9)
-        return super().__call__(shape, dtype)
-
     def get_config(self):
         """Return what `from_config` needs to make the same object again."""
-        return {
-            "activation": _serialised(self.activation),
-            "distribution": self._distribution,
-            "seed": super().get_config()["seed"],
-        }
-
-    @classmethod
-    def from_config(cls, config):
-        """Return the initialiser that `get_config` described."""
-        return cls(**{**config, "activation": _deserialised(config["activation"])})
+        return {**super().get_config(), "distribution": self._distribution}
 
 
 @keras.saving.register_keras_serializable(package="actfun")
-class VariancePreserving(_ForActivation):
+class VariancePreserving(_Kernel):
     r"""Kernels of variance gain^2 / fan_in, where gain = 1 / sqrt(E f(z)^2).
 
     For the kernel of a layer whose *inputs* are outputs of `activation`, and whose
@@ -110,7 +115,7 @@ class VariancePreserving(_ForActivation):
 
 
 @keras.saving.register_keras_serializable(package="actfun")
-class Critical(_ForActivation):
+class Critical(_Kernel):
     r"""Kernels of the critical weight variance / fan_in; see `CriticalBias` for the biases.
 
     At this pair of variances neither signals nor gradients grow or shrink with depth, to first
@@ -152,7 +157,7 @@ class Critical(_ForActivation):
 
 
 @keras.saving.register_keras_serializable(package="actfun")
-class CriticalBias(keras.initializers.RandomNormal):
+class CriticalBias(_ForActivation, keras.initializers.RandomNormal):
     r"""Biases of the critical bias variance: the counterpart of `Critical`.
 
     Zeros for functions like ReLU and tanh, whose critical bias variance is 0.
@@ -178,24 +183,6 @@ class CriticalBias(keras.initializers.RandomNormal):
         self.activation = _checked(activation)
         critical = _critical("CriticalBias", self.activation)
         super().__init__(0.0, math.sqrt(critical.bias_variance), seed)
-
-    def __call__(self, shape, dtype=None):
-        """Return random biases of that shape."""
-        if self._init_seed is None:
-            self.seed = random.randint(1, 10**9)
-        return super().__call__(shape, dtype)
-
-    def get_config(self):
-        """Return what `from_config` needs to make the same object again."""
-        return {
-            "activation": _serialised(self.activation),
-            "seed": super().get_config()["seed"],
-        }
-
-    @classmethod
-    def from_config(cls, config):
-        """Return the initialiser that `get_config` described."""
-        return cls(**{**config, "activation": _deserialised(config["activation"])})
 
 
 def _critical(owner, activation):

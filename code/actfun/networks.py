@@ -3,7 +3,8 @@ r"""Small Keras networks for experiments: the activation is what varies.
 Each function returns an uncompiled Keras model whose last layer is linear: logits for classes,
 values for a regression. Hidden layers start with the weights that preserve variance for their
 activation (`actfun.initializers.VariancePreserving`), so that no activation is handicapped by
-another one's initialisation.
+another one's initialisation. The first layer has that scale, too, as is usual, although it reads
+features and not outputs of the activation.
 
 >>> from actfun import datasets, networks
 >>> model = networks.dense("gelu", datasets.load("digits"), hidden=(32, 16))

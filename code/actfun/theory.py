@@ -646,9 +646,9 @@ def gradient_factor(
     >>> print(f"{gradient_factor('relu', 2.0):.6f} {gradient_factor('selu', 1.0):.6f}")
     1.000000 1.071575
     """
-    f = _Function("gradient_factor", f)
-    weight_variance, bias_variance = _variances("gradient_factor", weight_variance, bias_variance)
-    q = _variance_or_stable(f, variance, weight_variance, bias_variance)
+    f, weight_variance, bias_variance, q = _checked(
+        "gradient_factor", f, weight_variance, bias_variance, variance
+    )
     return weight_variance * _mean_square_slope(f, q)
 
 
@@ -711,9 +711,9 @@ def correlation_map(
     >>> print(f"{correlation_map('relu', 0.0, 2.0):.6f} {1 / math.pi:.6f}")
     0.318310 0.318310
     """
-    f = _Function("correlation_map", f)
-    weight_variance, bias_variance = _variances("correlation_map", weight_variance, bias_variance)
-    q = _variance_or_stable(f, variance, weight_variance, bias_variance)
+    f, weight_variance, bias_variance, q = _checked(
+        "correlation_map", f, weight_variance, bias_variance, variance
+    )
     c = _correlations("correlation_map", correlation)
     mapped = [1 - _decorrelation(f, 1 - v, q, weight_variance, bias_variance) for v in c.flat]
     return np.reshape(mapped, c.shape) if c.ndim else float(mapped[0])
@@ -735,9 +735,9 @@ def correlation_slope(
     >>> print(f"{correlation_slope('relu', 0.0, 2.0):.6f} {correlation_slope('relu', 1, 2):.6f}")
     0.500000 1.000000
     """
-    f = _Function("correlation_slope", f)
-    weight_variance, bias_variance = _variances("correlation_slope", weight_variance, bias_variance)
-    q = _variance_or_stable(f, variance, weight_variance, bias_variance)
+    f, weight_variance, bias_variance, q = _checked(
+        "correlation_slope", f, weight_variance, bias_variance, variance
+    )
     c = _correlations("correlation_slope", correlation)
     slopes = [_correlation_slope(f, v, q, weight_variance, bias_variance) for v in c.flat]
     return np.reshape(slopes, c.shape) if c.ndim else float(slopes[0])
@@ -763,9 +763,9 @@ def depth_scale(
     >>> print(f"{scale.variance:.4f} {scale.correlation:.4f} {scale.phase}")
     1.6828 15.7910 ordered
     """
-    f = _Function("depth_scale", f)
-    weight_variance, bias_variance = _variances("depth_scale", weight_variance, bias_variance)
-    q = _variance_or_stable(f, variance, weight_variance, bias_variance)
+    f, weight_variance, bias_variance, q = _checked(
+        "depth_scale", f, weight_variance, bias_variance, variance
+    )
     factor = weight_variance * _mean_square_slope(f, q)
     if q == 0:
         variance_slope_ = weight_variance * _square_slope_at_zero(f)
@@ -977,10 +977,15 @@ def _mismatch(f: _Function, q) -> np.ndarray:
 # --- arguments
 
 
-def _variance_or_stable(f: _Function, variance, weight_variance: float, bias_variance: float):
-    if variance is not None:
-        return _number(f.caller, "variance", variance)
-    return _stable(f, weight_variance, bias_variance)
+def _checked(caller: str, f: object, weight_variance: object, bias_variance: object, variance):
+    """Return the arguments checked, and the variance of z: given, or the stable fixed point."""
+    f = _Function(caller, f)
+    weight_variance, bias_variance = _variances(caller, weight_variance, bias_variance)
+    if variance is None:
+        q = _stable(f, weight_variance, bias_variance)
+    else:
+        q = _number(caller, "variance", variance)
+    return f, weight_variance, bias_variance, q
 
 
 def _variances(caller: str, weight_variance: object, bias_variance: object):

@@ -17,8 +17,7 @@ def test_every_claim_is_settled_or_says_where_it_will_be():
     settled = [c for c in claims.ledger().values() if c.verdict]
     waiting = [c for c in claims.ledger().values() if c.open]
     assert len(settled) + len(waiting) == 182
-    assert len(settled) >= 75
-    assert all(c.open.startswith(("Part ", "the laboratory")) for c in waiting)
+    assert all(c.open.startswith("Part ") for c in waiting)
 
 
 def test_every_section_has_a_title():
@@ -32,16 +31,6 @@ def test_every_section_has_a_title():
 def test_anchors_are_unique():
     anchors = [c.anchor for c in claims.ledger().values()]
     assert len(set(anchors)) == 182
-
-
-@pytest.fixture
-def shown(monkeypatch):
-    """What is displayed, each with its metadata."""
-    result = []
-    monkeypatch.setattr(
-        "IPython.display.display", lambda box, metadata: result.append((box, metadata))
-    )
-    return result
 
 
 def settle(claim_id="A-2.3a", verdict="holds", **changes):

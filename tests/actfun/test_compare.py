@@ -18,30 +18,25 @@ import pytest
 from scipy import stats
 
 import actfun
-from actfun import compare, kept
+from actfun import compare, datasets, kept
 from actfun.compare import groups, holm, mean_interval, paired_interval
 
 matplotlib.use("Agg")
 METRICS = ("loss", "accuracy")
 
 
-@dataclasses.dataclass(frozen=True)
-class Rows:
-    """A data set as far as `compare` looks at it."""
-
-    task: str
-    x_train: np.ndarray
-    y_train: np.ndarray
-    x_validation: np.ndarray
-    y_validation: np.ndarray
-    x_test: np.ndarray
-    y_test: np.ndarray
+@pytest.fixture
+def data():
+    parts = []
+    for i in range(3):
+        parts += [np.full((4, 2), 2 * i, np.float32), np.roll(np.arange(4, dtype=np.int32), i)]
+    return datasets.Data("small", "classes", *parts)
 
 
 @pytest.fixture
-def data():
-    parts = [np.full((4, 2), i, dtype=np.float32) for i in range(6)]
-    return Rows("classes", *parts)
+def regression(data):
+    targets = {f"y_{part}": np.ones((4, 1), np.float32) for part in ("train", "validation", "test")}
+    return dataclasses.replace(data, task="regression", **targets)
 
 
 def network(activation, data):
@@ -241,9 +236,9 @@ def test_the_test_set_is_not_there_when_rates_are_tuned(trainer, data):
     result = compare.compare(["relu", "tanh"], data, network)
     for _, seeds, _, seen, _ in trainer.calls:
         if seeds[0] >= 1000:
-            assert not np.any(seen.x_test == 4) and not np.any(seen.y_test == 5)
+            assert not np.any(seen.x_test == 4) and seen.y_test[0] != data.y_test[0]
         else:
-            assert np.all(seen.x_test == 4) and np.all(seen.y_test == 5)
+            assert np.all(seen.x_test == 4) and seen.y_test[0] == data.y_test[0]
     assert not [column for column in result.tuning if column.startswith("test_")]
 
 
@@ -303,12 +298,11 @@ def test_one_rate_is_not_tuned_and_the_table_says_so(trainer, data):
         result.plot_tuning()
 
 
-def test_loss_is_better_when_lower(trainer, data):
+def test_loss_is_better_when_lower(trainer, data, regression):
     trainer.quality = {"tanh": 0.1}
     result = compare.compare(["relu", "tanh"], data, network, metric="loss")
     assert (result.metric, result.higher_is_better) == ("test_loss", False)
     assert result.table.index[0] == "tanh" and result.table.difference["tanh"] < 0
-    regression = dataclasses.replace(data, task="regression")
     assert compare.compare(["relu", "tanh"], regression, network).metric == "test_loss"
 
 
@@ -398,6 +392,19 @@ def test_summary_of_kept_runs_is_that_of_the_comparison(trainer, data, tmp_path)
         compare.summarise(result.runs, baseline="elu")
 
 
+def test_best_rate_prefers_runs_that_end_then_accuracy_then_loss():
+    table = pd.DataFrame(
+        {
+            "learning_rate": [0.1, 0.1, 0.2, 0.2, 0.3, 0.3, 0.4, 0.4],
+            "status": ["ok", "diverged"] + ["ok"] * 6,
+            "validation_accuracy": [1.0, np.nan, 0.8, 0.8, 0.9, 0.7, 0.7, 0.7],
+            "validation_loss": [0.1, np.nan, 0.5, 0.5, 0.4, 0.4, 0.1, 0.1],
+        }
+    )
+    assert compare.best_rate(table, "validation_accuracy") == 0.3
+    assert compare.best_rate(table, "validation_loss") == 0.4
+
+
 # Bad input
 
 
@@ -422,7 +429,7 @@ def test_summary_of_kept_runs_is_that_of_the_comparison(trainer, data, tmp_path)
         ({"tuning_seeds": [0, 7]}, ValueError, r"none in common, both hold \[0\]"),
         ({"epochs": 0}, ValueError, "epochs must be a whole number from 1, got 0"),
         ({"batch_size": 2.5}, ValueError, "batch_size must be a whole number from 1, got 2.5"),
-        ({"data": [1, 2]}, TypeError, "datasets.Data, got list without task"),
+        ({"data": [1, 2]}, TypeError, "datasets.Data, got list"),
         ({"network": "dense"}, TypeError, "network must be a function .* got 'dense'"),
         ({"metric": "f1"}, ValueError, "metric must be 'accuracy' or 'loss' for classes"),
         ({"baseline": "gelu"}, ValueError, "baseline 'gelu' is not among"),
@@ -436,8 +443,7 @@ def test_bad_input_is_refused_before_anything_is_trained(trainer, data, change, 
     assert not trainer.calls
 
 
-def test_accuracy_of_a_regression_is_refused(trainer, data):
-    regression = dataclasses.replace(data, task="regression")
+def test_accuracy_of_a_regression_is_refused(trainer, regression):
     with pytest.raises(ValueError, match="metric must be 'loss' for regression, got 'accuracy'"):
         compare.compare(["relu", "tanh"], regression, network, metric="accuracy")
 
@@ -529,7 +535,7 @@ def test_a_part_depends_on_data_and_on_what_the_network_holds(trainer, data, tmp
     other = dataclasses.replace(data, x_train=data.x_train + 1)
     assert count(data=other) == 4
     # other test rows: the tuning never saw them
-    assert count(data=dataclasses.replace(data, y_test=data.y_test + 1)) == 2
+    assert count(data=dataclasses.replace(data, y_test=data.y_test[::-1])) == 2
     partial = functools.partial
     assert count(network=partial(scaled, scale=Scale(1.0))) == 4
     assert count(network=partial(scaled, scale=Scale(1.0))) == 0

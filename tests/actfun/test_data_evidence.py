@@ -1,10 +1,9 @@
 """The frozen comparisons on data and activation: whole, unchanged, and made from what they say."""
 
 import numpy as np
-import pandas as pd
 
-from actfun import data_evidence
-from actfun.data_evidence import EXPERIMENTS, best_rate
+from actfun import compare, data_evidence
+from actfun.data_evidence import EXPERIMENTS
 
 
 def test_every_choice_has_its_runs_and_its_best_rate():
@@ -21,20 +20,9 @@ def test_every_choice_has_its_runs_and_its_best_rate():
                 assert not set(final.seed) & set(tuned.seed)
                 assert sorted(tuned.learning_rate.unique()) == list(experiment.rates)
                 tuned = tuned.dropna(axis=1, how="all")
-                assert set(final.learning_rate) == {best_rate(tuned)}
-
-
-def test_best_rate_prefers_runs_that_end_then_accuracy_then_loss():
-    table = pd.DataFrame(
-        {
-            "learning_rate": [0.1, 0.1, 0.2, 0.2, 0.3, 0.3, 0.4, 0.4],
-            "status": ["ok", "diverged"] + ["ok"] * 6,
-            "validation_accuracy": [1.0, np.nan, 0.8, 0.8, 0.9, 0.7, 0.7, 0.7],
-            "validation_loss": [0.1, np.nan, 0.5, 0.5, 0.4, 0.4, 0.1, 0.1],
-        }
-    )
-    assert best_rate(table) == 0.3
-    assert best_rate(table.drop(columns="validation_accuracy")) == 0.4
+                accuracy = "validation_accuracy" in tuned
+                column = "validation_accuracy" if accuracy else "validation_loss"
+                assert set(final.learning_rate) == {compare.best_rate(tuned, column)}
 
 
 def test_versions_differ_in_what_they_say_and_in_nothing_else():

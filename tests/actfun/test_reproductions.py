@@ -45,16 +45,6 @@ def ledger(monkeypatch):
     reproductions.ledger.cache_clear()
 
 
-@pytest.fixture
-def shown(monkeypatch):
-    """What is displayed, each with its metadata."""
-    result = []
-    monkeypatch.setattr(
-        "IPython.display.display", lambda box, metadata: result.append((box, metadata))
-    )
-    return result
-
-
 def report(reproduction_id="R-1", verdict="confirmed", **changes):
     given = {"experiment": "ten seeds", "result": "0.3", "because": {"it is": True}, **changes}
     reproductions.report(reproduction_id, verdict, **given)

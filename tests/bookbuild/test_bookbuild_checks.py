@@ -17,7 +17,7 @@ from bookbuild.checks import (
     tag_problems,
     toc_problems,
 )
-from bookbuild.execution import _stderr
+from bookbuild.execution import _warning
 from bookbuild.ledger import CLAIMS, LEDGERS
 from bookbuild.notebook_tests import (
     check_report,
@@ -183,9 +183,9 @@ def test_a_number_typed_into_the_text_is_found(book):
 def test_warnings_of_a_cell_are_found():
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("warn()")])
     notebook.cells[0].outputs = [nbformat.v4.new_output("stream", name="stderr", text="Beware")]
-    assert _stderr(notebook) == "code cell 1 (`warn()`): wrote to stderr: Beware"
+    assert _warning(notebook) == "code cell 1 (`warn()`): wrote to stderr: Beware"
     notebook.cells[0].metadata["tags"] = ["stderr-expected"]
-    assert _stderr(notebook) is None
+    assert _warning(notebook) is None
 
 
 # nbval's traps: each is found before nbval starts.
