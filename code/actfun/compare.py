@@ -860,7 +860,7 @@ def _train(data, network, activation, seeds, rates, settings) -> dict:
             progress=False,
             **settings,
         )
-    table, history = _plain(runs.table), _plain(runs.history)
+    table, history = kept.plain(runs.table), kept.plain(runs.history)
     figures = table.columns.drop(["seed", "learning_rate", "status"])
     # A run that ends in a number that is none has not finished, whatever it is called.
     table.loc[~np.isfinite(table[figures]).all(axis=1), "status"] = "diverged"
@@ -893,19 +893,6 @@ def _undisturbed(build: Callable, seeds: Sequence[int]) -> Callable:
         )
 
     return build_undisturbed
-
-
-def _plain(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return a frame as it would come back from a file: Python's numbers, NaN for a gap."""
-    columns = {}
-    for name in frame.columns:
-        if name == "status":
-            columns[name] = [str(v) for v in frame[name]]
-        elif name in ("seed", "epoch"):
-            columns[name] = [int(v) for v in frame[name]]
-        else:
-            columns[name] = frame[name].to_numpy(float, na_value=np.nan).tolist()
-    return pd.DataFrame(columns)
 
 
 def _labelled(label: str, *task) -> tuple[str, dict]:

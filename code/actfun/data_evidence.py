@@ -1,9 +1,7 @@
 """The frozen comparisons of the chapter on data and activation: python -m actfun.data_evidence.
 
-Each experiment trains several activations (or networks) on several versions of a data set. Every
-one has its own learning rate, chosen from the same grid by its mean validation figure over three
-tuning seeds of its own; then it is trained from five or eight other seeds, and the test figure is
-read once.
+Each experiment trains several activations (or networks) on several versions of a data set, as
+`actfun.experiments` says: learning rates tuned with three seeds, then five or eight others.
 
 =============  ==================================================================================
 experiment     versions of the data
@@ -18,28 +16,19 @@ series         the Mackey-Glass series; a wave on a trend that leaves the traini
 recall         a symbol that was shown 3 or 12 steps ago
 dropout        small images, a convolutional network with and without dropout, noise at test time
 =============  ==================================================================================
-
-Writes `evidence/data.csv` (a row for each final run), `evidence/data_tuning.csv` and
-`evidence/data.json` (command, seconds, environment, checksums). Finished experiments are kept in
-a folder, so that an interrupted run continues.
 """
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
 import functools
-import pathlib
-import time
 
 import numpy as np
-import pandas as pd
 
-from actfun import datasets, frozen
+from actfun import datasets
+from actfun.experiments import RATES, Evidence, Experiment
 
-RECORD, RUNS, TUNING = "evidence/data.json", "data.csv", "data_tuning.csv"
-SEEDS, FEW, TUNING_SEEDS = range(8), range(5), range(1000, 1003)
-RATES = (1e-3, 3e-3, 1e-2, 3e-2, 1e-1)
+FEW = range(5)
 NOISE_AT_TEST = 1.0  # standard deviation, in standard deviations of the pixels
 
 
@@ -225,27 +214,22 @@ def image_network(choice, data):
     return networks.convolutional(activation, data, filters=(8, 16), units=32, dropout=rate)
 
 
-@dataclasses.dataclass(frozen=True)
-class Experiment:
-    """Versions of data, the choices compared on each, and how they are trained."""
-
-    versions: object
-    choices: tuple
-    network: object = dense
-    epochs: int = 25
-    batch_size: int = 32
-    rates: tuple = RATES
-    seeds: range = SEEDS
+def noisy_accuracy(runs, rows, data):
+    """Return the test accuracy of runs with normal noise on every pixel, the same for all."""
+    rng = np.random.default_rng(0)
+    x = data.x_test + NOISE_AT_TEST * rng.standard_normal(data.x_test.shape).astype(np.float32)
+    answers = [np.argmax(runs.model(row)(x, training=False).numpy(), axis=1) for row in rows]
+    return {"noisy_accuracy": [np.mean(answer == data.y_test) for answer in answers]}
 
 
 TWO = ("relu", "tanh")
 # Runs that cannot be stacked are dear: fewer seeds and rates.
 EXPERIMENTS = {
-    "positive": Experiment(positive, ("relu", "leaky_relu", "tanh")),
-    "symmetric": Experiment(symmetric, TWO),
-    "sparse": Experiment(sparse, TWO),
-    "outliers": Experiment(outliers, TWO),
-    "noise": Experiment(noise, TWO),
+    "positive": Experiment(positive, ("relu", "leaky_relu", "tanh"), dense),
+    "symmetric": Experiment(symmetric, TWO, dense),
+    "sparse": Experiment(sparse, TWO, dense),
+    "outliers": Experiment(outliers, TWO, dense),
+    "noise": Experiment(noise, TWO, dense),
     "nonlinearity": Experiment(
         nonlinearity, (1.0, 0.5, 0.0, -1.0), functools.partial(dense, hidden=(32, 32))
     ),
@@ -267,101 +251,11 @@ EXPERIMENTS = {
         20,
         rates=RATES[:3],
         seeds=FEW,
+        measure=noisy_accuracy,
     ),
 }
 
-
-def train(name, version=None, choice=None, seeds=None):
-    """Train an experiment, or one version or choice of it; return final and tuning runs.
-
-    Columns: experiment, data, activation (the choice), seed, learning_rate, status, test figures.
-    """
-    from actfun import compare, ensemble
-
-    experiment = EXPERIMENTS[name]
-    seeds = experiment.seeds if seeds is None else seeds
-    final, tuned = [], []
-    for label, data in experiment.versions().items():
-        for chosen in experiment.choices:
-            if version not in (None, label) or choice not in (None, chosen):
-                continue
-            build = functools.partial(experiment.network, chosen, data)
-            settings = {"epochs": experiment.epochs, "batch_size": experiment.batch_size}
-            grid = {"learning_rates": experiment.rates, **settings}
-            together = ensemble.stacking_pays(build())  # then more runs cost less than compiling
-            runs = ensemble.train(
-                build, data, seeds=[*TUNING_SEEDS, *(seeds if together else ())], **grid
-            )
-            table = runs.table[runs.table.seed.isin(TUNING_SEEDS)]
-            figure = "accuracy" if data.task == "classes" else "loss"
-            rate = compare.best_rate(table, f"validation_{figure}")
-            if not together:
-                runs = ensemble.train(build, data, seeds=seeds, learning_rates=[rate], **settings)
-            kept = runs.table[runs.table.seed.isin(seeds) & (runs.table.learning_rate == rate)]
-            if name == "dropout":
-                kept = kept.assign(noisy_accuracy=noisy_accuracy(runs, kept.index, data))
-            for rows, part in ((tuned, table), (final, kept)):
-                labels = {"experiment": name, "data": label, "activation": str(chosen)}
-                rows.append(part.assign(**labels))
-    return _ordered(final, "test"), _ordered(tuned, "validation")
-
-
-def noisy_accuracy(runs, rows, data):
-    """Return the test accuracy of some runs with normal noise on every pixel, the same for all."""
-    rng = np.random.default_rng(0)
-    x = data.x_test + NOISE_AT_TEST * rng.standard_normal(data.x_test.shape).astype(np.float32)
-    return [
-        np.mean(np.argmax(runs.model(row)(x, training=False).numpy(), axis=1) == data.y_test)
-        for row in rows
-    ]
-
-
-def _ordered(tables, part):
-    table = pd.concat(tables, ignore_index=True)
-    wanted = ["experiment", "data", "activation", "seed", "learning_rate", "status"]
-    wanted += [f"{part}_loss", f"{part}_accuracy", "noisy_accuracy"]
-    table = table[[column for column in wanted if column in table]]
-    figures = [c for c in table if c.endswith(("loss", "accuracy"))]
-    return table.astype(dict.fromkeys(figures, float))
-
-
-def kept():
-    """Return the frozen final runs, the frozen tuning runs, and how they were made.
-
-    Errors as `frozen.thaw`.
-    """
-    tables, record = frozen.thaw(RECORD)
-    return tables[RUNS], tables[TUNING], record
-
-
-def main(arguments=None):
-    """Train what is missing in the folder, and write the frozen tables."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--folder", default="_build/data-evidence", type=pathlib.Path)
-    parser.add_argument("--only", nargs="*", choices=EXPERIMENTS, help="train these, write nothing")
-    options = parser.parse_args(arguments)
-    options.folder.mkdir(parents=True, exist_ok=True)
-    parts = []
-    for name in options.only or EXPERIMENTS:
-        files = [options.folder / f"{name}_{kind}.csv" for kind in ("final", "tuning")]
-        seconds = options.folder / f"{name}.seconds"
-        if not seconds.exists():
-            start = time.process_time()
-            for file, table in zip(files, train(name), strict=True):
-                table.to_csv(file, index=False, float_format="%.5g")
-            seconds.write_text(f"{time.process_time() - start:.0f}")
-        print(f"{name}: {seconds.read_text()} s of CPU", flush=True)
-        parts.append([pd.read_csv(file) for file in files] + [int(seconds.read_text())])
-    if options.only:
-        return
-    final, tuning, seconds = zip(*parts, strict=True)
-    frozen.freeze(
-        RECORD,
-        {RUNS: pd.concat(final), TUNING: pd.concat(tuning)},
-        command="python -m actfun.data_evidence",
-        seconds=sum(seconds),
-    )
-
+EVIDENCE = Evidence("evidence/data.json", EXPERIMENTS, "python -m actfun.data_evidence")
 
 if __name__ == "__main__":
-    main()
+    EVIDENCE.main()

@@ -46,6 +46,7 @@ from .determinism import LARGEST_SEED
 OPTIMIZERS = {
     "sgd": (keras.optimizers.SGD, {"nesterov"}),
     "momentum": (keras.optimizers.SGD, {"momentum", "nesterov"}),
+    "adagrad": (keras.optimizers.Adagrad, {"initial_accumulator_value", "epsilon"}),
     "rmsprop": (keras.optimizers.RMSprop, {"rho", "momentum", "epsilon", "centered"}),
     "adam": (keras.optimizers.Adam, {"beta_1", "beta_2", "epsilon", "amsgrad"}),
     "adamw": (
@@ -54,6 +55,18 @@ OPTIMIZERS = {
     ),
 }
 DEFAULTS = {"momentum": {"momentum": 0.9}}
+WARM_UP = 0.1  # share of the steps
+SCHEDULES = {
+    "step": lambda progress: np.select([progress < 0.5, progress < 0.75], [1.0, 0.1], 0.01),
+    "cosine": lambda progress: (1 + np.cos(np.pi * progress)) / 2,
+    "warm-up": lambda progress: np.minimum(progress / WARM_UP, 1),
+    "warm-up cosine": lambda progress: np.where(
+        progress < WARM_UP,
+        progress / WARM_UP,
+        (1 + np.cos(np.pi * (progress - WARM_UP) / (1 - WARM_UP))) / 2,
+    ),
+}
+"""Factors of the learning rate by the share of all steps that are done, from 0 to just below 1."""
 MEMORY = 2**28  # bytes that the runs of one stack may take, roughly
 EVALUATION_ROWS = 1024  # rows evaluated at once
 PATIENCE = 5.0  # seconds after which a progress bar appears on a terminal
@@ -120,6 +133,7 @@ def train(
     seeds: Iterable[int] = range(10),
     learning_rates: Iterable[float] = (1e-3,),
     optimizer: str | Mapping[str, object] = "adam",
+    schedule: str | Callable[[np.ndarray], np.ndarray] | None = None,
     epochs: int = 20,
     batch_size: int = 32,
     progress: bool | None = None,
@@ -142,8 +156,15 @@ def train(
     learning_rates : iterable of float, default (1e-3,)
         Different ones, positive. Each is combined with each seed.
     optimizer : str or mapping, default "adam"
-        "sgd", "momentum" (0.9), "rmsprop", "adam" or "adamw", with the settings of Keras. Or a
-        mapping with ``name`` and settings, such as ``{"name": "momentum", "nesterov": True}``.
+        "sgd", "momentum" (0.9), "adagrad", "rmsprop", "adam" or "adamw", with the settings of
+        Keras. Or a mapping with ``name`` and settings, such as
+        ``{"name": "momentum", "nesterov": True}``.
+    schedule : str or callable, optional
+        Multiplies the learning rate of each step: "step" (a tenth after half of the steps, a
+        hundredth after three quarters), "cosine" (falls to 0 along half a wave), "warm-up" (rises
+        from 0 over the first tenth), "warm-up cosine" (the one, then the other). Or a function of
+        the shares of steps that are done, an array from 0 to just below 1, that returns factors.
+        Default: constant.
     epochs : int, default 20
     batch_size : int, default 32
         The last batch of an epoch is smaller if need be, as in ``model.fit``.
@@ -181,6 +202,7 @@ def train(
     name, settings = _checked_optimizer(optimizer)
     epochs = _count("epochs", epochs)
     batch_size = min(_count("batch_size", batch_size), len(data.x_train))
+    factors = _factors(schedule, epochs, math.ceil(len(data.x_train) / batch_size))
     if not callable(build):
         raise TypeError(f"train: build must be a function that returns a model, not {build!r}")
 
@@ -219,7 +241,7 @@ def train(
             network.start([first[runs[r][0]] for r in filled], [runs[r][1] for r in filled])
             orders = [batch_order(seed, len(data.x_train), epochs) for seed in seeds]
             orders = np.stack([orders[runs[r][0]] for r in filled], axis=1)
-            network.train(orders, course[start : start + size], bar)
+            network.train(orders, factors, course[start : start + size], bar)
             final[rows] = network.evaluate(data.x_test, data.y_test)[: len(rows)]
             for values, variable in zip(weights, network.variables, strict=True):
                 values[rows] = variable.numpy()[: len(rows)]
@@ -268,11 +290,14 @@ class _Stack:
         cls, _ = OPTIMIZERS[optimizer]
         self.optimizer = cls(**{**DEFAULTS.get(optimizer, {}), **settings})
         self.optimizer.build(self.trainable)
+        # After the iteration and a learning rate: Adagrad's sums do not begin at 0.
+        self.slots = [(v, v.numpy()) for v in self.optimizer.variables[2:]]
         self.changes = [_wide(v, size) for v in model.trainable_variables] if self._fused else []
         rows = tf.TensorSpec((None, *data.input_shape), tf.float32)
         targets = tf.TensorSpec((None, *data.y_train.shape[1:]), data.y_train.dtype)
         order = tf.TensorSpec((size, len(data.x_train)), tf.int32)
-        self._epoch = _compiled(self._train_epoch, rows, targets, order)
+        factors = tf.TensorSpec((math.ceil(len(data.x_train) / batch_size),), tf.float32)
+        self._epoch = _compiled(self._train_epoch, rows, targets, order, factors)
         self._score = _compiled(self._evaluate_batch, rows, targets)
 
     @property
@@ -284,17 +309,17 @@ class _Stack:
         """Set the variables of each run to its values, and the optimiser to its beginning."""
         for variable, of_runs in zip(self.variables, zip(*values, strict=True), strict=True):
             variable.assign(np.stack(of_runs))
-        for variable in self.optimizer.variables[2:]:  # after the iteration and a learning rate
-            variable.assign(tf.zeros_like(variable.value))
+        for variable, first in self.slots:
+            variable.assign(first)
         self.optimizer.iterations.assign(0)
         self.rates.assign(rates)
 
-    def train(self, orders, course, bar):
+    def train(self, orders, factors, course, bar):
         """Train, and write the losses of each run and epoch into `course`, while finite."""
         x, y = tf.constant(self.data.x_train), tf.constant(self.data.y_train)
         alive = np.ones(len(course), bool)
-        for epoch, order in enumerate(orders):
-            train_loss = self._epoch(x, y, tf.constant(order)).numpy()
+        for epoch, (order, of_steps) in enumerate(zip(orders, factors, strict=True)):
+            train_loss = self._epoch(x, y, tf.constant(order), tf.constant(of_steps)).numpy()
             scores = self.evaluate(self.data.x_validation, self.data.y_validation)
             of_epoch = np.column_stack([train_loss, scores])[: len(course), :3]
             alive &= np.isfinite(of_epoch[:, :2]).all(axis=1)
@@ -312,18 +337,19 @@ class _Stack:
             total += self._score(tf.constant(x[part]), tf.constant(y[part])).numpy()
         return total.T / len(x)
 
-    def _train_epoch(self, x, y, order):
+    def _train_epoch(self, x, y, order, factors):
         rows = len(self.data.x_train)
 
         def batch(first, total):
             chosen = order[:, first : first + self.batch_size]
-            loss = self._step(tf.gather(x, chosen), tf.gather(y, chosen))
+            rates = self.rates * factors[first // self.batch_size]
+            loss = self._step(tf.gather(x, chosen), tf.gather(y, chosen), rates)
             return first + self.batch_size, total + loss * tf.cast(tf.shape(chosen)[1], tf.float32)
 
         start = (tf.constant(0), tf.zeros(self.size))
         return tf.while_loop(lambda first, _: first < rows, batch, start)[1] / rows
 
-    def _step(self, x, y):
+    def _step(self, x, y, rates):
         weights = [tf.convert_to_tensor(v.value) for v in self.trainable]
         other = [tf.convert_to_tensor(v.value) for v in self.other]
         with tf.GradientTape() as tape:
@@ -334,13 +360,13 @@ class _Stack:
         gradients = tape.gradient(loss, weights)
         for variable, value in zip(self.other, other, strict=True):
             variable.assign(value)
-        self._update(gradients)
+        self._update(gradients, rates)
         return loss
 
-    def _update(self, gradients):
+    def _update(self, gradients, rates):
         """Make the optimiser's own step; rates are broadcast over the runs' axis."""
         found = [
-            (g, v, c, tf.reshape(self.rates, [self.size] + [1] * (len(v.shape) - 1)))
+            (g, v, c, tf.reshape(rates, [self.size] + [1] * (len(v.shape) - 1)))
             for g, v, c in zip(gradients, self.trainable, self.constraints, strict=True)
             if g is not None
         ]
@@ -560,6 +586,26 @@ def _checked_optimizer(optimizer):
             f"{', '.join(sorted(allowed))} (the learning rate is given by learning_rates)"
         )
     return name, settings
+
+
+def _factors(schedule, epochs, steps):
+    """Return the factor of the learning rate of each step, shape (epochs, steps), float32."""
+    if schedule is None:
+        return np.ones((epochs, steps), np.float32)
+    if not callable(schedule) and schedule not in SCHEDULES:
+        raise ValueError(
+            f"train: schedule must be one of {', '.join(SCHEDULES)}, or a function of the shares "
+            f"of steps that are done, not {schedule!r}"
+        )
+    progress = np.arange(epochs * steps) / (epochs * steps)
+    made = schedule(progress) if callable(schedule) else SCHEDULES[schedule](progress)
+    factors = np.asarray(made, dtype=np.float32)
+    if factors.shape != progress.shape or not (np.isfinite(factors) & (factors >= 0)).all():
+        raise ValueError(
+            f"train: schedule must return {progress.size} finite factors that are not negative, "
+            f"one for each step, not {made!r}"
+        )
+    return factors.reshape(epochs, steps)
 
 
 def _count(what, value):

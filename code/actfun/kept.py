@@ -89,6 +89,24 @@ class Store:
             raise
 
 
+def plain(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table of runs as it would come back from a file: Python's numbers, NaN for a gap.
+
+    >>> plain(pd.DataFrame({"seed": [1], "loss": pd.array([None], dtype="Float64")}, index=[7]))
+       seed  loss
+    0     1   NaN
+    """
+    columns = {}
+    for name in table.columns:
+        if name == "status":
+            columns[name] = [str(value) for value in table[name]]
+        elif name in ("seed", "epoch"):
+            columns[name] = [int(value) for value in table[name]]
+        else:
+            columns[name] = table[name].to_numpy(float, na_value=np.nan).tolist()
+    return pd.DataFrame(columns)
+
+
 def key(*values: object) -> str:
     """Return a digest of the values, of this package's code and of the versions of what it uses.
 
@@ -227,14 +245,17 @@ def _global_names(code: types.CodeType) -> set[str]:
 
 
 def _is_own(module: str | None) -> bool:
-    """Whether a module is the reader's: neither installed nor part of this package."""
+    """Whether a module's code can change what is kept and has no version that would say so.
+
+    These are a notebook's, a script's, and this package's own descriptions of experiments.
+    """
     if module is None:
         return False
     if module == "__main__":
         return True
     top = module.partition(".")[0]
     if top == __name__.partition(".")[0]:
-        return False
+        return module.endswith("_evidence")
     found = importlib.util.find_spec(top) if top not in ("builtins",) else None
     place = str(getattr(found, "origin", None) or "")
     return bool(place) and "site-packages" not in place and "lib/python" not in place

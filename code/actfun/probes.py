@@ -64,9 +64,8 @@ ACTIVATION_LAYERS = {
     keras.layers.LeakyReLU: "leaky_relu",
     keras.layers.PReLU: "prelu",
     keras.layers.ELU: "elu",
-    own_layers.RReLU: "rrelu",
-    own_layers.Swish: "swish",
-    own_layers.ParametricELU: "parametric_elu",
+    # Maxout has weights: it is no function of a pre-activation.
+    **{kind: name for name, kind in own_layers.OWN_LAYERS.items() if name != "maxout"},
 }
 LEFT_OUT = {"identity", "linear", "softmax", "log_softmax", "sparsemax", "glu"}
 

@@ -63,7 +63,9 @@ def one_at_a_time(build, data, seed, rate, optimizer, settings):
     loss = keras.losses.MeanSquaredError()
     if data.task == "classes":
         loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    model.compile(optimizer(learning_rate=rate, **settings), loss)
+    if not isinstance(optimizer, keras.optimizers.Optimizer):
+        optimizer = optimizer(learning_rate=rate, **settings)
+    model.compile(optimizer, loss)
     losses = []
     for order in batch_order(seed, len(data.x_train), EPOCHS):
         x, y = data.x_train[order], data.y_train[order]
@@ -113,6 +115,49 @@ def agrees_with_keras(build, data, optimizer="adam", rate=1e-2, stacked=None, we
 )
 def test_every_optimiser_equals_keras(optimizer):
     agrees_with_keras(functools.partial(dense, DIGITS, 12, 8), DIGITS, optimizer)
+
+
+STEPS = EPOCHS * 4  # 100 rows in batches of 32
+KERAS_SCHEDULES = {
+    "step": keras.optimizers.schedules.PiecewiseConstantDecay(
+        [STEPS // 2 - 1, STEPS * 3 // 4 - 1], [0.01, 0.001, 0.0001]
+    ),
+    "cosine": keras.optimizers.schedules.CosineDecay(0.01, STEPS),
+}
+
+
+@pytest.mark.parametrize("schedule", KERAS_SCHEDULES)
+def test_schedules_equal_keras(schedule):
+    build = functools.partial(dense, DIGITS, 8)
+    settings = {"epochs": EPOCHS, "batch_size": BATCH, "learning_rates": [0.01]}
+    runs = train(build, DIGITS, seeds=[1], optimizer="adamw", schedule=schedule, **settings)
+    optimizer = keras.optimizers.AdamW(KERAS_SCHEDULES[schedule])
+    _, losses, _ = one_at_a_time(build, DIGITS, 1, None, optimizer, {})
+    course = runs.history[["train_loss", "validation_loss"]]
+    np.testing.assert_allclose(course, losses, rtol=1e-4)
+
+
+def test_warm_up_rises_to_the_full_rate_and_cosine_falls_after_it():
+    progress = np.linspace(0, 1, 101)[:-1]
+    rising, then = (ensemble.SCHEDULES[f"warm-up{more}"](progress) for more in ("", " cosine"))
+    np.testing.assert_allclose(rising[:10], np.arange(10) / 10, atol=1e-12)
+    assert (rising[10:] == 1).all()
+    np.testing.assert_array_equal(then[:10], rising[:10])
+    keras_cosine = keras.optimizers.schedules.CosineDecay(1.0, 90)
+    np.testing.assert_allclose(then[10:], [keras_cosine(k) for k in range(90)], atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("schedule", "message"),
+    [
+        ("linear", "schedule must be one of step, cosine"),
+        (lambda progress: progress[1:], "must return 8 finite factors"),
+        (lambda progress: progress - 1, "not negative"),
+    ],
+)
+def test_a_schedule_that_is_none_is_refused(schedule, message):
+    with pytest.raises(ValueError, match=message):
+        train(small, DIGITS, seeds=[0], schedule=schedule, epochs=2, batch_size=BATCH)
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)
