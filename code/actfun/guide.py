@@ -117,6 +117,7 @@ class Hidden:
     start: Start
     learning_rates: tuple[float, float]  # of Adam, least and greatest
     reasons: tuple[Reason, ...]
+    recipe: object = None  # actfun.recipe.Recipe: what goes with it; None if it was not measured
 
 
 @dataclasses.dataclass(frozen=True)
@@ -161,6 +162,7 @@ class Recommendation:
                 f"  {choice.rank}. {choice.activation}",
                 f"     start: {choice.start}",
                 f"     learning rate (Adam): {low:g} to {high:g}",
+                *([f"     {choice.recipe}"] if choice.recipe else []),
             ]
             lines += [f"     - {reason}" for reason in choice.reasons]
         lines.append("Output layer:")
@@ -230,6 +232,8 @@ def recommend(
         if name != "depth" and value not in known:
             also = [None, *known] if name == "normalisation" else known
             raise ValueError(f"recommend: {name} must be one of {also}, got {value!r}")
+    from . import recipe
+
     rule = first_fit(rules()["hidden"], question)
     low, high = first_fit(rules()["rates"], question)["adam"]
     reasons = tuple(_reason(entry) for entry in rule["because"])
@@ -240,6 +244,7 @@ def recommend(
             _start(name, _kind_of_start(name, question)),
             (low, high),
             (*reasons, _measured(rule["id"], name)),
+            recipe.get(name),
         )
         for rank, name in enumerate(rule["choices"], start=1)
     )
@@ -525,6 +530,7 @@ def _hidden_html(answer: Recommendation) -> str:
             f"<li><strong>{escape(catalogue.get(choice.activation).title)}</strong> "
             f"<code>{escape(choice.activation)}</code>. Start: {escape(str(choice.start))}. "
             f"Learning rate (Adam): {low:g} to {high:g}."
+            f"{f' {escape(str(choice.recipe))}.' if choice.recipe else ''}"
             f"{_reasons_html(choice.reasons[-1:])}</li>"
         )
     return (

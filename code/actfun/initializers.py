@@ -19,6 +19,7 @@ on, so that models which use them can be saved and loaded. What the numbers mean
 help, is in `actfun.theory`.
 """
 
+import functools
 import math
 import random
 
@@ -185,8 +186,12 @@ class CriticalBias(_ForActivation, keras.initializers.RandomNormal):
         super().__init__(0.0, math.sqrt(critical.bias_variance), seed)
 
 
+# The pair takes a second to find, and each layer of a network asks for it.
+_critical_pair = functools.lru_cache(maxsize=64)(theory.critical_initialisation)
+
+
 def _critical(owner, activation):
-    found = theory.critical_initialisation(activation)
+    found = _critical_pair(activation)
     if not found:
         name = getattr(activation, "name", activation)
         raise ValueError(f"{owner}: {name} has no critical initialisation: {found.reason}")

@@ -15,6 +15,7 @@ import inspect
 import json
 import os
 import pathlib
+import sys
 import tempfile
 import textwrap
 import types
@@ -198,7 +199,7 @@ def _described(value: object, above: set[int]) -> object:
     if isinstance(value, (types.BuiltinFunctionType, np.ufunc)):
         return ["builtin", getattr(value, "__module__", None), value.__name__]
     if isinstance(value, type):
-        return ["class", value.__module__, value.__qualname__, _source(value)]
+        return ["class", _module_of(value), value.__qualname__, _source(value)]
     kind = [type(value).__module__, type(value).__qualname__]
     if dataclasses.is_dataclass(value):
         fields = {f.name: getattr(value, f.name) for f in dataclasses.fields(value)}
@@ -226,7 +227,7 @@ def _described_function(function: types.FunctionType, inner: Callable) -> list:
                 mine[name] = value
     return [
         "function",
-        function.__module__,
+        _module_of(function),
         function.__qualname__,
         _source(function),
         inner(cells),
@@ -234,6 +235,12 @@ def _described_function(function: types.FunctionType, inner: Callable) -> list:
         inner(function.__kwdefaults__),
         inner(mine),
     ]
+
+
+def _module_of(thing: object) -> str:
+    """Return the module's own name, also while it runs as ``python -m name``."""
+    spec = getattr(sys.modules["__main__"], "__spec__", None)
+    return spec.name if thing.__module__ == "__main__" and spec else thing.__module__
 
 
 def _global_names(code: types.CodeType) -> set[str]:

@@ -20,6 +20,15 @@ MODULES = sorted(
 KEYS = ["experiment", "data", "choice"]
 
 
+def nearly_best(tuned, task):
+    """The rates with the fewest diverged runs that share the best mean, up to what a file keeps."""
+    finished = tuned[tuned.status == "ok"].groupby("learning_rate")
+    column = "validation_accuracy" if task == "classes" else "validation_loss"
+    means = finished[column].mean()[finished.size() == finished.size().max()]
+    best = means.max() if task == "classes" else means.min()
+    return set(means.index[(means - best).abs() <= 1e-5 * abs(best)])
+
+
 @pytest.mark.parametrize("module", MODULES)
 def test_what_is_frozen_is_what_the_module_describes(module):
     evidence = importlib.import_module(f"actfun.{module}").EVIDENCE
@@ -41,9 +50,8 @@ def test_what_is_frozen_is_what_the_module_describes(module):
         rates = experiment.rates_of(choice)
         assert sorted(tuned.learning_rate.unique()) == sorted(rates)
         assert len(tuned) == len(rates) * len(experiment.tuning_seeds)
-        figure = "accuracy" if data.task == "classes" else "loss"
-        best = compare.best_rate(tuned, f"validation_{figure}")
-        assert set(runs.learning_rate) == {rates[0] if best is None else best}
+        (rate,) = set(runs.learning_rate)
+        assert rate in nearly_best(tuned, data.task) or (tuned.status == "diverged").all()
 
 
 def network(choice, data):
