@@ -54,7 +54,7 @@ def pick(runs: pd.DataFrame, options) -> tuple[str, list[str], list[str]]:
     Examples
     --------
     >>> runs = {"option": ["a"] * 3 + ["b"] * 3 + ["c"] * 3, "seed": [0, 1, 2] * 3}
-    >>> runs |= {"status": "ok", "validation_loss": [3, 3.1, 3.2, 1, 1.2, 1.1, 1, 1.1, 1.2]}
+    >>> runs |= {"status": "ok", "validation_loss": [3, 3.1, 3.3, 1, 1.2, 1.1, 1, 1.1, 1.3]}
     >>> pick(pd.DataFrame(runs), ["a", "b", "c"])
     ('b', ['b', 'c'], ['a'])
     """

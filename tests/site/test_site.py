@@ -36,7 +36,8 @@ class Visit:
             "response", lambda r: r.status >= 400 and self.trouble.append(f"{r.status} {r.url}")
         )
         self.page.goto(address, wait_until="load")
-        self.page.wait_for_function("document.fonts.status === 'loaded'")
+        if options.get("java_script_enabled", True):  # without, the frames to wait for may not come
+            self.page.wait_for_function("document.fonts.status === 'loaded'")
 
     def close(self):
         self.context.close()
