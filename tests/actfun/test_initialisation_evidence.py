@@ -1,4 +1,4 @@
-"""The frozen comparisons on initialisation: whole, and made from what they say."""
+"""The comparisons on initialisation: which options differ, and the networks they make."""
 
 import numpy as np
 import pytest
@@ -7,28 +7,15 @@ from actfun import recipe, theory
 from actfun.initialisation_evidence import (
     CRITICAL_IS_NEW,
     EVIDENCE,
-    EXPERIMENTS,
     OPTIONS,
     OWN_GAIN_IS_COMMON,
     options,
 )
 
 
-def test_every_choice_has_its_runs_and_its_best_rate():
-    runs, tuning, _ = EVIDENCE.kept()
-    for name, experiment in EXPERIMENTS.items():
-        for choice in experiment.choices:
-            final, tuned = (
-                table[(table.experiment == name) & (table.choice == choice)]
-                for table in (runs, tuning)
-            )
-            assert final.seed.tolist() == list(experiment.seeds)
-            assert sorted(tuned.seed.unique()) == list(experiment.tuning_seeds)
-            assert sorted(tuned.learning_rate.unique()) == list(experiment.rates)
-            means = tuned.groupby("learning_rate").validation_accuracy.mean()
-            (rate,) = final.learning_rate.unique()
-            assert means[rate] > means.max() - 1e-5, choice  # ties: the table is rounded
-            assert final.mean_train_loss.gt(0).all()
+def test_every_activation_and_option_has_runs_with_a_mean_loss():
+    runs, _, _ = EVIDENCE.kept()
+    assert runs.mean_train_loss.gt(0).all()
     whole = [f"{f}, {option}" for f in recipe.ACTIVATIONS for option in options(f)]
     assert runs[runs.experiment == "recipe"].choice.unique().tolist() == whole
 
